@@ -1,0 +1,1 @@
+//! Getting traffic in: access-log formats and readers.

@@ -1,0 +1,5 @@
+//! Use cases, access-log replay, the traffic simulator and the `analytics` command.
+
+pub mod ingest;
+pub mod services;
+pub mod simulate;

@@ -1,0 +1,3 @@
+//! The `analytics` command.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Use cases: each composes domain rules and ports.

@@ -1,0 +1,1 @@
+//! Synthetic traffic with truth labels, from a seed.

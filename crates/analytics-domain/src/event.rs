@@ -1,0 +1,1 @@
+//! Something named that happened in a session.

@@ -1,0 +1,1 @@
+//! Who a request belongs to: the counting identity and the abuse identity.

@@ -1,0 +1,26 @@
+//! Rules that tell people from automation, say why, and decide about a request.
+//!
+//! Everything here is a function from data to data: no I/O, no async, no clock, no randomness. The crate is
+//! `no_std` (with `alloc`), so the compiler holds that. Whoever calls brings the time as `now`, and chance, where a
+//! rule needs it, as a number.
+//!
+//! What it does not do: read sockets or files, keep data, or know of any store. `analytics-ports` says what the
+//! application asks of the outside; the adapters and the application do the rest.
+#![no_std]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+pub mod detector;
+pub mod event;
+pub mod identity;
+pub mod ids;
+pub mod reputation;
+pub mod request;
+pub mod session;
+#[cfg(feature = "strategies")]
+pub mod strategies;
+pub mod throttle;
+pub mod user_agent;
+pub mod visit;

@@ -1,0 +1,1 @@
+//! Sessions: when one begins, what it counts, and why it ends.

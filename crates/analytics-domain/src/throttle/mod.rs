@@ -1,0 +1,5 @@
+//! Slowing abuse before it hurts: levels, escalation, rate limits.
+
+mod level;
+
+pub use level::{ThrottleLevel, UnknownThrottleLevel};

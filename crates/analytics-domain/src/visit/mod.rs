@@ -1,0 +1,1 @@
+//! The whole hot path, composed: one request in, one decision out.

@@ -1,0 +1,1 @@
+//! The bounded, embedded adapters: the default store and the store of tests.
