@@ -1,1 +1,8 @@
-//! Getting traffic in: access-log formats and readers.
+//! Reading what a site already recorded: access logs of the common servers, from files, pipes and growing files.
+//!
+//! [`source`] turns inputs into blocks of whole lines; [`access_log`] turns one line into one
+//! [`LogRecord`](access_log::LogRecord). What it does not do: decide who the client is behind a proxy, classify
+//! anything, or keep anything. The replay engine does, with the rules of `analytics-domain`.
+
+pub mod access_log;
+pub mod source;

@@ -1,0 +1,205 @@
+//! One line of an access log in, one request out.
+//!
+//! A [`LineParser`] holds the format and what a format carries from line to line (the day last seen, the
+//! `#Fields` header). Lines come as bytes. Text that is not UTF-8 is replaced by U+FFFD where it is wrong, so the
+//! record survives. The common path allocates nothing: text borrows from the line, or, where a log escaped it,
+//! from the caller's [`Scratch`].
+//!
+//! ```
+//! use analytics_app::ingest::access_log::{LineParser, LogFormat, Scratch};
+//!
+//! let line = br#"192.0.2.7 - - [10/Oct/2000:13:55:36 -0700] "GET /a?b=1 HTTP/1.1" 200 2326 "-" "Mozilla/5.0""#;
+//! let mut parser = LineParser::new(LogFormat::Combined);
+//! let mut scratch = Scratch::default();
+//! let record = parser.parse(&mut scratch, line).expect("well formed").expect("not a comment");
+//! assert_eq!((record.method, record.target, record.status), ("GET", "/a?b=1", Some(200)));
+//! assert_eq!((record.referrer, record.user_agent), (None, Some("Mozilla/5.0")));
+//!
+//! let cut = parser.parse(&mut scratch, br#"192.0.2.7 - - [10/Oct/2000:13:55:36 -0700] "GET /a"#);
+//! assert_eq!(cut.expect_err("the line ends inside the request").column, 49);
+//! ```
+
+use std::net::IpAddr;
+
+use chrono::{DateTime, Utc};
+
+mod clf;
+mod detect;
+mod fields;
+mod format;
+mod scan;
+#[cfg(test)]
+mod tests;
+mod time;
+
+pub use format::{LogFormat, ObservedFields, UnknownFormat};
+
+use clf::Shape;
+use time::Times;
+
+/// One request as a log recorded it.
+///
+/// Text is as the client sent it, after the log's own escaping is undone. `None` means that the log does not have
+/// the field or has `-` or nothing in it; [`LogFormat::observes`] tells "not recorded" from "not sent".
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogRecord<'a> {
+    /// When the server logged the request, in whole microseconds. Servers log at the end of a request or at its
+    /// start; formats differ, and most have whole seconds only.
+    pub at: DateTime<Utc>,
+    /// Who connected, IPv4-mapped IPv6 as IPv4, without a port. A proxy's address where the site stands behind one.
+    pub peer: IpAddr,
+    /// Request method as sent; empty when the request line was no HTTP (a TLS handshake on a plain port, `-` for a
+    /// connection that sent nothing, a probe for another protocol).
+    pub method: &'a str,
+    /// Path with query as sent, percent-encoding kept; empty when `method` is.
+    pub target: &'a str,
+    /// Such as `HTTP/1.1`; `None` also for HTTP/0.9, which sends none.
+    pub protocol: Option<&'a str>,
+    /// Response status as logged, 0 to 999; nginx logs its own 444 and 499, Caddy 0 for an aborted response.
+    pub status: Option<u16>,
+    /// Bytes of the response, with or without the header part according to the format.
+    pub bytes: Option<u64>,
+    /// `Referer` header.
+    pub referrer: Option<&'a str>,
+    /// `User-Agent` header.
+    pub user_agent: Option<&'a str>,
+    /// Name of the site asked for, without a port.
+    pub host: Option<&'a str>,
+    /// `X-Forwarded-For` header, the whole list. Anyone can send one: trust it only from a trusted proxy.
+    pub forwarded_for: Option<&'a str>,
+    /// Authenticated user, or whatever the site logs in that place.
+    pub user: Option<&'a str>,
+    /// Time taken to answer, in microseconds.
+    pub duration_us: Option<u64>,
+    /// `Accept` header.
+    pub accept: Option<&'a str>,
+    /// `Accept-Language` header.
+    pub accept_language: Option<&'a str>,
+    /// `Accept-Encoding` header.
+    pub accept_encoding: Option<&'a str>,
+    /// `Sec-Fetch-Site` header.
+    pub sec_fetch_site: Option<&'a str>,
+    /// `Sec-Fetch-Mode` header.
+    pub sec_fetch_mode: Option<&'a str>,
+    /// `Sec-Fetch-Dest` header.
+    pub sec_fetch_dest: Option<&'a str>,
+    /// `Sec-Fetch-User` header.
+    pub sec_fetch_user: Option<&'a str>,
+    /// `Sec-CH-UA` header.
+    pub sec_ch_ua: Option<&'a str>,
+}
+
+/// Turns the lines of one log into records.
+///
+/// Use one parser a log, or one a thread.
+#[derive(Debug, Clone)]
+pub struct LineParser {
+    format: LogFormat,
+    times: Times,
+}
+
+impl LineParser {
+    /// A parser for `format` that has seen no line yet.
+    pub fn new(format: LogFormat) -> Self {
+        Self { format, times: Times::default() }
+    }
+
+    /// The format this parser reads.
+    pub fn format(&self) -> &LogFormat {
+        &self.format
+    }
+
+    /// The record of `line`, or `None` for a line that records no request (empty, comment, header).
+    ///
+    /// `line` is without its line feed; a carriage return before it is ignored. `scratch` holds decoded text for
+    /// as long as the record lives; keep one and pass it again.
+    ///
+    /// # Errors
+    /// [`BadLine`] with the first thing missing, looked for in this order: length, structure, address, time,
+    /// request, status. No input panics.
+    pub fn parse<'a>(
+        &mut self,
+        scratch: &'a mut Scratch,
+        line: &'a [u8],
+    ) -> Result<Option<LogRecord<'a>>, BadLine> {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        if line.is_empty() {
+            return Ok(None);
+        }
+        if line.len() > MAX_LINE_BYTES {
+            return Err(BadLine { reason: BadLineReason::TooLong, column: MAX_LINE_BYTES });
+        }
+        let Scratch { repaired, kept } = scratch;
+        kept.clear();
+        let text: &'a str = if let Ok(text) = std::str::from_utf8(line) {
+            text
+        } else {
+            repaired.clear();
+            scan::push_lossy(repaired, line);
+            repaired
+        };
+        let shape = match &self.format {
+            LogFormat::Combined | LogFormat::CombinedForwarded => Shape::Combined,
+            LogFormat::Common => Shape::Common,
+            LogFormat::VhostCombined => Shape::VhostCombined,
+        };
+        let fields = clf::parse(shape, &mut self.times, text.as_bytes(), kept)?;
+        fields.resolve(text, kept).map(Some)
+    }
+}
+
+/// Room for text that differs from the bytes of the line; its content means nothing between two lines.
+#[derive(Debug, Clone, Default)]
+pub struct Scratch {
+    /// The line with invalid UTF-8 replaced.
+    repaired: String,
+    /// Fields with escapes undone.
+    kept: String,
+}
+
+/// Why a line gave no record, and where in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{reason} at column {column}")]
+pub struct BadLine {
+    /// The first thing missing.
+    pub reason: BadLineReason,
+    /// Byte position in the line, from 1, at which it was looked for.
+    pub column: usize,
+}
+
+impl BadLine {
+    /// A failure at `offset` bytes into the line.
+    fn at(reason: BadLineReason, offset: usize) -> Self {
+        Self { reason, column: offset + 1 }
+    }
+}
+
+/// What a line lacked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, thiserror::Error)]
+#[serde(rename_all = "snake_case")]
+pub enum BadLineReason {
+    /// Longer than [`MAX_LINE_BYTES`].
+    #[error("line is longer than 65536 bytes")]
+    TooLong,
+    /// The line ends before the format's last field does.
+    #[error("line ends before its last field")]
+    Cut,
+    /// No field holds a client address: a host name, an anonymised `-`, or another format.
+    #[error("no client address")]
+    NoAddress,
+    /// No time where the format has it, or a date or time of day that does not exist, or a year before 1970.
+    #[error("no time")]
+    NoTime,
+    /// No request where the format has it.
+    #[error("no request")]
+    NoRequest,
+    /// The status is neither `-` nor a number of at most three digits.
+    #[error("no status")]
+    NoStatus,
+}
+
+/// The longest line that is parsed, in bytes: 64 KiB.
+///
+/// Servers bound a request line and each header at 8 KiB by default (Apache `LimitRequestLine` 8190, nginx
+/// `large_client_header_buffers` 8k), and an escape takes four bytes for one, so an honest line stays below it.
+pub const MAX_LINE_BYTES: usize = 64 * 1024;
