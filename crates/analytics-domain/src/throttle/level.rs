@@ -38,6 +38,26 @@ impl ThrottleLevel {
             Self::Blocked => "blocked",
         }
     }
+
+    /// The level one step up; Blocked stays.
+    #[must_use]
+    pub const fn stricter(self) -> Self {
+        match self {
+            Self::Normal => Self::Warning,
+            Self::Warning => Self::Severe,
+            Self::Severe | Self::Blocked => Self::Blocked,
+        }
+    }
+
+    /// The level one step down; Normal stays.
+    #[must_use]
+    pub const fn milder(self) -> Self {
+        match self {
+            Self::Normal | Self::Warning => Self::Normal,
+            Self::Severe => Self::Warning,
+            Self::Blocked => Self::Severe,
+        }
+    }
 }
 
 impl fmt::Display for ThrottleLevel {
@@ -51,5 +71,31 @@ impl FromStr for ThrottleLevel {
 
     fn from_str(text: &str) -> Result<Self, UnknownThrottleLevel> {
         Self::ALL.into_iter().find(|level| level.as_str() == text).ok_or(UnknownThrottleLevel)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::string::ToString;
+
+    use super::*;
+
+    #[test]
+    fn the_four_names_read_back_and_nothing_else_does() {
+        for level in ThrottleLevel::ALL {
+            assert_eq!(level.to_string().parse(), Ok(level));
+        }
+        for text in ["", "Normal", "normal ", "unknown"] {
+            assert_eq!(text.parse::<ThrottleLevel>(), Err(UnknownThrottleLevel));
+        }
+    }
+
+    #[test]
+    fn stricter_and_milder_walk_the_levels_and_stop_at_the_ends() {
+        let up = ThrottleLevel::ALL.map(ThrottleLevel::stricter);
+        let down = ThrottleLevel::ALL.map(ThrottleLevel::milder);
+        let [normal, warning, severe, blocked] = ThrottleLevel::ALL;
+        assert_eq!(up, [warning, severe, blocked, blocked]);
+        assert_eq!(down, [normal, normal, warning, severe]);
     }
 }
