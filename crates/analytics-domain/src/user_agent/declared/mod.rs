@@ -1,0 +1,214 @@
+//! Automation that declares itself: known names by table, and rules for names that are not known.
+//!
+//! One file a kind. A name counts where it stands as a word (see `phrases`), so a CUBOT phone is a phone.
+//! Facts about who runs what come from the operators' own pages and from the public lists of crawler-user-agents,
+//! ai.robots.txt, arp242/isbot and woothee.
+
+mod ai;
+mod feed;
+mod generic;
+mod headless;
+mod library;
+mod monitor;
+mod other;
+mod scanner;
+mod search;
+mod seo;
+mod social;
+
+use alloc::borrow::Cow;
+
+use super::phrases::{Index, Words};
+use super::tokens::Agent;
+use super::{AutomationKind, Declared, DeviceType};
+use generic::Contact;
+
+/// What the agent declares itself to be; `device` is the device it names, if any.
+///
+/// A known name of a service wins over a name that merely ends like a crawler's, and this over the headless browser and
+/// over the library it was made with: a crawler says `FooBot/1.0 python-requests/2.31`. Among equals the first wins.
+pub(super) fn declared(text: &str, agent: &Agent<'_>, device: DeviceType) -> Option<Declared> {
+    let bytes = text.as_bytes();
+    let mut best: Option<(Rank, usize)> = None;
+    let mut ends_like_a_crawler = None;
+    let mut contact = Contact::default();
+    for word in Words::new(bytes) {
+        contact.note(text, &word);
+        let known = INDEX.find(&TOKENS, bytes, &word, |place| word.start == 0 || !LEADING[place]);
+        let Some(place) = known else {
+            if ends_like_a_crawler.is_none() && generic::names_a_crawler(text, &word) {
+                ends_like_a_crawler = Some(word);
+            }
+            continue;
+        };
+        let rank = rank(kind_of(place));
+        if best.is_none_or(|(best, _)| best < rank) {
+            best = Some((rank, place));
+        }
+        if rank == Rank::Service {
+            break;
+        }
+    }
+    match (best, ends_like_a_crawler) {
+        (None | Some((Rank::Library | Rank::Headless, _)), Some(word)) => Some(Declared {
+            kind: AutomationKind::Other,
+            name: generic::owned(generic::name_around(text, &word)),
+        }),
+        (Some((_, place)), _) => {
+            Some(Declared { kind: kind_of(place), name: Cow::Borrowed(display_name(TOKENS[place])) })
+        }
+        (None, None) => generic::by_contact(text, agent, device, contact),
+    }
+}
+
+/// How much a name says about who is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    Library,
+    Headless,
+    Service,
+}
+
+const fn rank(kind: AutomationKind) -> Rank {
+    match kind {
+        AutomationKind::HttpLibrary => Rank::Library,
+        AutomationKind::HeadlessBrowser => Rank::Headless,
+        AutomationKind::SearchCrawler
+        | AutomationKind::AiTraining
+        | AutomationKind::AiSearch
+        | AutomationKind::AiUserFetch
+        | AutomationKind::AiAgent
+        | AutomationKind::Seo
+        | AutomationKind::Monitor
+        | AutomationKind::FeedReader
+        | AutomationKind::SocialPreview
+        | AutomationKind::SecurityScanner
+        | AutomationKind::Other => Rank::Service,
+    }
+}
+
+/// The name to show for a token: the usual one if the token is only a part of it, else the token.
+fn display_name(token: &'static str) -> &'static str {
+    NAMES
+        .iter()
+        .find(|(known, _)| *known == token)
+        .map_or(token.trim_end_matches(['/', ';', ')']), |(_, name)| name)
+}
+
+fn kind_of(place: usize) -> AutomationKind {
+    let mut end = 0;
+    for (kind, tokens) in KINDS {
+        end += tokens.len();
+        if place < end {
+            return kind;
+        }
+    }
+    AutomationKind::Other
+}
+
+/// Tokens whose usual name is another one.
+const NAMES: &[(&str, &str)] = &[
+    ("Slurp", "Yahoo! Slurp"),
+    ("Mediapartners-Google", "Google AdSense"),
+    ("Y!J", "Yahoo! JAPAN"),
+    ("Yeti", "Naver Yeti"),
+    ("ia_archiver", "Alexa"),
+    ("AHC/", "AsyncHttpClient"),
+    ("PTST/", "WebPageTest"),
+    ("W3C_Validator", "W3C Validator"),
+    ("tt-rss", "Tiny Tiny RSS"),
+    ("Ruby", "Ruby Net::HTTP"),
+    ("check_http", "Nagios check_http"),
+    ("um-LN", "Ubermetrics"),
+    ("BW/", "BuiltWith"),
+];
+
+const KINDS: [(AutomationKind, &[&str]); 14] = [
+    (AutomationKind::SearchCrawler, search::TOKENS),
+    (AutomationKind::AiTraining, ai::TRAINING),
+    (AutomationKind::AiSearch, ai::SEARCH),
+    (AutomationKind::AiUserFetch, ai::USER_FETCH),
+    (AutomationKind::AiAgent, ai::AGENT),
+    (AutomationKind::Seo, seo::TOKENS),
+    (AutomationKind::Monitor, monitor::TOKENS),
+    (AutomationKind::FeedReader, feed::TOKENS),
+    (AutomationKind::SocialPreview, social::TOKENS),
+    (AutomationKind::SecurityScanner, scanner::TOKENS),
+    (AutomationKind::HttpLibrary, library::TOKENS),
+    (AutomationKind::HeadlessBrowser, headless::TOKENS),
+    (AutomationKind::Other, other::SERVICES),
+    (AutomationKind::Other, other::CRAWLERS),
+];
+
+const COUNT: usize = {
+    let (mut count, mut list) = (0, 0);
+    while list < KINDS.len() {
+        count += KINDS[list].1.len();
+        list += 1;
+    }
+    count
+};
+
+/// Every token of every kind, in the order of [`KINDS`], without the mark of those that count only at the start.
+static TOKENS: [&str; COUNT] = joined().0;
+/// Whether a token counts only as the first thing in an agent, because elsewhere it is an ordinary word.
+static LEADING: [bool; COUNT] = joined().1;
+static INDEX: Index<8192> = Index::build(&joined().0);
+
+#[expect(clippy::large_stack_arrays, reason = "only the compiler evaluates it")]
+const fn joined() -> ([&'static str; COUNT], [bool; COUNT]) {
+    let (mut all, mut leading) = ([""; COUNT], [false; COUNT]);
+    let (mut list, mut at) = (0, 0);
+    while list < KINDS.len() {
+        let tokens = KINDS[list].1;
+        let mut place = 0;
+        while place < tokens.len() {
+            let token = tokens[place];
+            leading[at] = token.as_bytes()[0] == b'^';
+            all[at] = if leading[at] { token.split_at(1).1 } else { token };
+            at += 1;
+            place += 1;
+        }
+        list += 1;
+    }
+    (all, leading)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+    use std::string::String;
+
+    #[test]
+    fn no_token_stands_in_two_tables() {
+        let mut seen: BTreeMap<String, AutomationKind> = BTreeMap::new();
+        for (kind, tokens) in KINDS {
+            for token in tokens {
+                let earlier = seen.insert(token.to_ascii_lowercase(), kind);
+                assert_eq!(earlier, None, "{token}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_token_is_found_with_its_kind_whatever_its_case() {
+        for (place, token) in TOKENS.iter().enumerate() {
+            for text in [token.to_ascii_uppercase(), token.to_ascii_lowercase()] {
+                let found = declared(&text, &Agent::read(&text), DeviceType::Unknown);
+                let rank_is_service = rank(kind_of(place)) == Rank::Service;
+                assert!(found.is_some(), "{token}");
+                if rank_is_service && !token.contains(' ') {
+                    assert_eq!(found.map(|found| found.kind), Some(kind_of(place)), "{token}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_name_belongs_to_a_token() {
+        for (token, _) in NAMES {
+            assert!(TOKENS.contains(token), "{token}");
+        }
+    }
+}
