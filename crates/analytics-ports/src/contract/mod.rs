@@ -1,0 +1,106 @@
+//! The behaviour that every adapter must show, as cases to run against your own.
+//!
+//! A case is a public async function that is given fresh, empty stores and panics when they misbehave. The macro
+//! [`contract_cases!`](crate::contract_cases) lists all of them, so that each becomes a test of its own:
+//!
+//! ```no_run
+//! # use analytics_ports::contract::{self, Stores};
+//! # async fn fresh() -> Stores { unimplemented!("your stores") }
+//! macro_rules! stamp {
+//!     ($($group:ident :: $case:ident),+ $(,)?) => {$(
+//!         #[tokio::test]
+//!         async fn $case() {
+//!             contract::$group::$case(&fresh().await).await;
+//!         }
+//!     )+};
+//! }
+//! analytics_ports::contract_cases!(stamp);
+//! ```
+//!
+//! Every case uses at most a few hundred rows, below the capacity of any store; eviction is not part of the contract.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use crate::{EventRepository, SessionRepository};
+
+pub mod events;
+mod sample;
+pub mod sessions;
+
+/// Fresh, empty stores of one adapter, for one case.
+pub struct Stores {
+    /// Its sessions.
+    pub sessions: Arc<dyn SessionRepository>,
+    /// Its events.
+    pub events: Arc<dyn EventRepository>,
+    /// Dropped after the case: a database to remove, for example.
+    pub guard: Box<dyn Any + Send + Sync>,
+}
+
+/// Hands the names of all cases, as `group::case` in the order of their files, to a macro of yours.
+#[macro_export]
+macro_rules! contract_cases {
+    ($stamp:ident) => {
+        $stamp! {
+            sessions::a_session_is_read_back_whole_at_version_1,
+            sessions::a_session_of_which_little_is_known_is_read_back_whole,
+            sessions::an_absent_session_is_none,
+            sessions::creating_a_known_session_changes_nothing,
+            sessions::of_concurrent_creates_one_is_new,
+            sessions::a_swap_replaces_the_session_and_counts_the_version_up,
+            sessions::a_swap_at_another_version_is_a_conflict_and_changes_nothing,
+            sessions::a_swap_of_an_absent_session_is_a_conflict,
+            sessions::of_concurrent_swaps_one_wins,
+            sessions::the_open_session_with_the_newest_activity_is_found,
+            sessions::a_recent_session_is_strictly_after_since,
+            sessions::a_session_is_found_where_a_swap_moved_it,
+            sessions::ending_is_at_the_last_activity_and_keeps_the_first_reason,
+            sessions::idle_sessions_are_listed_oldest_first_up_to_the_cutoff,
+            sessions::expired_sessions_end_in_batches_oldest_first,
+            sessions::expiring_twice_changes_nothing,
+            sessions::deletion_takes_ended_sessions_by_their_recording_in_batches,
+            sessions::a_list_is_walked_newest_first_without_repeats_or_gaps,
+            sessions::each_part_of_a_filter_selects,
+            sessions::a_page_goes_on_after_rows_that_went,
+            events::events_are_read_back_whole,
+            events::recording_nothing_is_no_work,
+            events::recording_twice_changes_nothing,
+            events::an_id_twice_in_one_call_is_kept_once,
+            events::of_concurrent_recordings_one_is_new,
+            events::events_of_one_session_are_walked_oldest_first,
+            events::deletion_takes_events_by_their_recording_in_batches,
+        }
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    /// A case that nobody lists runs nowhere, so the sources are searched for it.
+    #[test]
+    fn every_case_that_is_written_is_listed_and_every_listed_case_is_written() {
+        macro_rules! names {
+            ($($group:ident :: $case:ident),+ $(,)?) => {
+                [$(concat!(stringify!($group), "::", stringify!($case))),+]
+            };
+        }
+        let listed: Vec<String> = contract_cases!(names).into_iter().map(String::from).collect();
+        let sources = [("sessions", include_str!("sessions.rs")), ("events", include_str!("events.rs"))];
+        let written: Vec<String> = sources
+            .iter()
+            .flat_map(|(group, source)| {
+                let cases = source.lines().filter_map(|line| line.strip_prefix("pub async fn "));
+                cases.map(move |rest| format!("{group}::{}", &rest[..rest.find('(').unwrap()]))
+            })
+            .collect();
+        assert_eq!(listed, written);
+    }
+
+    /// The search above knows two files; a third must be added there.
+    #[test]
+    fn every_public_group_is_searched() {
+        let groups: Vec<&str> =
+            include_str!("mod.rs").lines().filter_map(|line| line.strip_prefix("pub mod ")).collect();
+        assert_eq!(groups, ["events;", "sessions;"]);
+    }
+}

@@ -1,0 +1,160 @@
+//! Values that cases keep: whole ones, at the edges of what their types allow.
+
+use std::collections::BTreeMap;
+
+use analytics_domain::detector::Class;
+use analytics_domain::event::{AnalyticsEvent, EventName, EventProperties, PropertyValue};
+use analytics_domain::ids::{EventId, FingerprintHash, SessionId, UserId, VisitorId};
+use analytics_domain::request::channel::Channel;
+use analytics_domain::session::{
+    AnalyticsSession, Campaign, DeclaredAs, NanoDollars, NewSession, Points, SessionClient, SessionCounters,
+    SessionOrigin, SessionPlace, SessionRecord, SessionVerdict, SignalList, SignalSummary, Text,
+};
+use analytics_domain::throttle::ThrottleLevel;
+use analytics_domain::user_agent::{AutomationKind, DeviceType};
+use chrono::{DateTime, Utc};
+
+use crate::page::BatchLimit;
+
+/// This many microseconds after a time that is itself no whole second.
+pub(super) fn at(micros: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp_micros(1_700_000_000_123_457 + micros).expect("samples stay near 2023")
+}
+
+/// The open session with this id, of fingerprint 1, that starts at `at(start)` and was last active then.
+pub(super) fn session(id: u128, start: i64) -> AnalyticsSession {
+    session_of(id, 1, start)
+}
+
+/// The open session with this id and fingerprint that starts at `at(start)` and was last active then.
+pub(super) fn session_of(id: u128, fingerprint: u128, start: i64) -> AnalyticsSession {
+    let new = NewSession {
+        visitor: VisitorId::from_u128(id),
+        fingerprint: FingerprintHash::from_u128(fingerprint),
+        user: None,
+        network: None,
+        client: SessionClient::default(),
+        origin: SessionOrigin::default(),
+        place: SessionPlace::default(),
+    };
+    AnalyticsSession::start(SessionId::from_u128(id), new, at(start)).expect("times are whole microseconds")
+}
+
+/// The session with its last activity moved.
+pub(super) fn active_at(session: &AnalyticsSession, micros: i64) -> AnalyticsSession {
+    let record = SessionRecord { last_activity_at: at(micros), ..session.record().clone() };
+    record.try_into().expect("samples move activity forward")
+}
+
+/// A session in which every field is set, at the edge of what it allows where there is one.
+pub(super) fn full_session() -> AnalyticsSession {
+    let most = i64::MAX as u64;
+    SessionRecord {
+        id: SessionId::from_u128(u128::MAX),
+        visitor: VisitorId::from_u128(0),
+        fingerprint: FingerprintHash::from_u128(1 << 127),
+        user: Some(UserId::new("ann'; -- \"\\ \u{1F980}").expect("it has 1 to 128 bytes")),
+        network: Some("2001:db8::/48".parse().expect("it is a network")),
+        client: SessionClient {
+            user_agent: Some(Text::cut(&"Mozilla/5.0 (\u{202e}e\u{301}) %00 \t".repeat(40))),
+            device: DeviceType::Tablet,
+            browser: Some(Text::cut("Firefox")),
+            browser_version: Some(Text::cut("140.0")),
+            os: Some(Text::cut("Android")),
+            os_version: Some(Text::cut("16")),
+            locale: Some(Text::cut("zh-Hant-TW-x-aaaaaaaa-bbbbbbbb-ccccccc")),
+        },
+        origin: SessionOrigin {
+            channel: Channel::AiAssistant,
+            referrer_host: Some(Text::cut("www.example.org")),
+            referrer_url: Some(Text::cut("https://www.example.org/?q=\u{20ac}")),
+            campaign: Campaign {
+                source: Some(Text::cut("letter")),
+                medium: Some(Text::cut("")),
+                campaign: Some(Text::cut(&"s".repeat(256))),
+                content: Some(Text::cut("100%")),
+                term: Some(Text::cut("a+b")),
+            },
+            landing_page: Some(Text::cut("/a b")),
+            entry_url: Some(Text::cut("https://example.com/a%20b?x=1")),
+        },
+        place: SessionPlace {
+            country: "DK".parse().ok(),
+            region: Some(Text::cut("Hovedstaden")),
+            city: Some(Text::cut("K\u{f8}benhavn")),
+        },
+        started_at: DateTime::from_timestamp_micros(-1).expect("it is just before 1970"),
+        last_activity_at: at(999_999),
+        end_reason: Some(analytics_domain::session::EndReason::Evicted),
+        counters: SessionCounters {
+            requests: most,
+            page_views: most - 1,
+            assets: most - 2,
+            client_errors: most - 3,
+            server_errors: most - 4,
+            refused: most - 5,
+            engagement_events: most - 6,
+            ai_requests: most - 7,
+            unpriced_ai_requests: most - 8,
+            tasks: most - 9,
+            messages: most - 10,
+            tokens: most - 11,
+            cost: NanoDollars::new(i64::MIN),
+        },
+        verdict: Some(verdict(Class::AiAgent)),
+        throttle_level: ThrottleLevel::Warning,
+        max_throttle_level: ThrottleLevel::Blocked,
+    }
+    .try_into()
+    .expect("the sample keeps every rule of a session")
+}
+
+/// A verdict of this class in which every field is set.
+pub(super) fn verdict(class: Class) -> SessionVerdict {
+    let signal = |name: &str, hundredths| SignalSummary {
+        signal: Text::cut(name),
+        category: Text::cut("volume"),
+        points: Points::from_hundredths(hundredths).expect("it is at most 10,000"),
+        decisive: hundredths == 1,
+        evidence: Text::cut("61 > 50"),
+    };
+    SessionVerdict {
+        class,
+        score: Points::from_hundredths(9_999).expect("it is at most 10,000"),
+        hostile: true,
+        declared: Some(DeclaredAs {
+            kind: AutomationKind::AiUserFetch,
+            name: Some(Text::cut("Bot \u{1F916}")),
+        }),
+        signals: SignalList::first_of([signal("high_request_count", 3_000), signal("b", 1), signal("a", 0)]),
+        ruleset_version: Text::cut("1"),
+    }
+}
+
+/// The event with this number in its id, in this session, at `at(micros)`.
+pub(super) fn event(number: u128, session: u128, micros: i64) -> AnalyticsEvent {
+    event_named("view", number, session, micros)
+}
+
+/// The event with this name and number.
+pub(super) fn event_named(name: &str, number: u128, session: u128, micros: i64) -> AnalyticsEvent {
+    let properties = EventProperties::new(BTreeMap::from([
+        ("\u{20ac} '\"\\".to_owned(), PropertyValue::Text("\u{1F980}\n\t\u{1}".to_owned())),
+        ("integer".to_owned(), PropertyValue::Integer(i64::MIN)),
+        ("large".to_owned(), PropertyValue::Number(f64::MAX)),
+        ("small".to_owned(), PropertyValue::Number(5e-324)),
+        ("third".to_owned(), PropertyValue::Number(1.0 / 3.0)),
+        ("whole".to_owned(), PropertyValue::Number(3.0)),
+        ("yes".to_owned(), PropertyValue::Bool(true)),
+    ]))
+    .expect("the properties are in their bounds");
+    let (at, name) = (at(micros), EventName::new(name).expect("it is a name"));
+    let id = EventId::at(at, number).expect("the time is past 1970");
+    AnalyticsEvent::new(id, SessionId::from_u128(session), name, properties, at)
+        .expect("the id is of that time")
+}
+
+/// A limit of this many rows.
+pub(super) fn limit(rows: u32) -> BatchLimit {
+    BatchLimit::new(rows).expect("cases ask for 1 to 10,000 rows")
+}
