@@ -1,0 +1,283 @@
+//! Sessions in memory.
+
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
+use std::ops::Bound::{Excluded, Included, Unbounded};
+use std::sync::Arc;
+
+use analytics_domain::ids::{FingerprintHash, SessionId};
+use analytics_domain::session::{AnalyticsSession, EndReason};
+use analytics_ports::{
+    BatchLimit, EndedSession, Entity, Page, PageRequest, Recorded, SessionCursor, SessionFilter,
+    SessionRepository, StoreError, Version, Versioned,
+};
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use hashbrown::HashMap;
+
+use crate::shards::Shards;
+use crate::stats::{Capacity, StoreStats};
+
+/// Sessions in memory, at most as many as the capacity.
+///
+/// When the shard of a new session is full, the ended session that was recorded first leaves it (of equals the smallest
+/// id); where none has ended, the open session with the oldest activity does.
+#[derive(Debug)]
+pub struct InMemorySessions {
+    shards: Shards<Shard>,
+    /// The open sessions of each fingerprint. Locked after a shard of sessions, never before one.
+    by_fingerprint: Shards<BTreeSet<(FingerprintHash, DateTime<Utc>, SessionId)>>,
+    capacity: Capacity,
+}
+
+impl InMemorySessions {
+    /// No session yet, and room for this many.
+    pub fn new(capacity: Capacity) -> Self {
+        let shards = capacity.shards();
+        Self { shards: Shards::new(shards), by_fingerprint: Shards::new(shards), capacity }
+    }
+
+    /// How full it is and how many sessions left it.
+    pub fn stats(&self) -> StoreStats {
+        self.shards.each().fold(StoreStats::default(), |sum, shard| {
+            sum.plus(StoreStats {
+                entries: shard.rows.len() as u64,
+                capacity: self.capacity.per_shard() as u64,
+                evicted: shard.evicted,
+                evicted_in_use: shard.evicted_open,
+            })
+        })
+    }
+
+    /// Puts the row where the shard keeps its id, and where lists and fingerprints look for it.
+    fn insert(&self, shard: &mut Shard, row: Row) {
+        let (session, record) = (&row.session, row.session.record());
+        if session.is_open() {
+            shard.open.insert((record.last_activity_at, record.id));
+            let open = (record.fingerprint, record.last_activity_at, record.id);
+            self.by_fingerprint.of(record.fingerprint.as_u128()).insert(open);
+        } else {
+            shard.ended.insert((row.recorded_at, record.id));
+        }
+        shard.by_start.insert(Reverse((record.started_at, record.id)));
+        shard.rows.insert(record.id, row);
+    }
+
+    /// Takes the row of this id out of everything.
+    fn remove(&self, shard: &mut Shard, id: SessionId) -> Option<Row> {
+        let row = shard.rows.remove(&id)?;
+        let record = row.session.record();
+        shard.open.remove(&(record.last_activity_at, id));
+        shard.ended.remove(&(row.recorded_at, id));
+        shard.by_start.remove(&Reverse((record.started_at, id)));
+        let open = (record.fingerprint, record.last_activity_at, id);
+        self.by_fingerprint.of(record.fingerprint.as_u128()).remove(&open);
+        Some(row)
+    }
+
+    /// Replaces the session of a row by what it became, one version later.
+    fn replace(
+        &self,
+        shard: &mut Shard,
+        old: &Row,
+        session: AnalyticsSession,
+    ) -> Versioned<AnalyticsSession> {
+        let row =
+            Row { version: old.version.next(), session: Arc::new(session), recorded_at: old.recorded_at };
+        let kept = row.versioned();
+        self.insert(shard, row);
+        kept
+    }
+
+    fn make_room(&self, shard: &mut Shard) {
+        while shard.rows.len() >= self.capacity.per_shard() {
+            let ended = shard.ended.first().copied();
+            let Some((_, id)) = ended.or_else(|| shard.open.first().copied()) else { return };
+            self.remove(shard, id);
+            shard.evicted += 1;
+            shard.evicted_open += u64::from(ended.is_none());
+        }
+    }
+}
+
+#[async_trait]
+impl SessionRepository for InMemorySessions {
+    async fn create(
+        &self,
+        session: &AnalyticsSession,
+        recorded_at: DateTime<Utc>,
+    ) -> Result<Recorded, StoreError> {
+        let mut shard = self.shards.of(session.id().as_u128());
+        if shard.rows.contains_key(&session.id()) {
+            return Ok(Recorded::Known);
+        }
+        self.make_room(&mut shard);
+        let row = Row { version: Version::FIRST, session: Arc::new(session.clone()), recorded_at };
+        self.insert(&mut shard, row);
+        Ok(Recorded::New)
+    }
+
+    async fn get(&self, id: SessionId) -> Result<Option<Versioned<AnalyticsSession>>, StoreError> {
+        Ok(self.shards.of(id.as_u128()).rows.get(&id).map(Row::versioned))
+    }
+
+    async fn swap(&self, expected: Version, session: &AnalyticsSession) -> Result<Version, StoreError> {
+        let mut shard = self.shards.of(session.id().as_u128());
+        match shard.rows.get(&session.id()) {
+            Some(row) if row.version == expected => {}
+            Some(_) | None => return Err(StoreError::Conflict { entity: Entity::Session }),
+        }
+        let old = self.remove(&mut shard, session.id()).expect("the row was seen under this lock");
+        Ok(self.replace(&mut shard, &old, session.clone()).version)
+    }
+
+    async fn find_recent_by_fingerprint(
+        &self,
+        fingerprint: FingerprintHash,
+        since: DateTime<Utc>,
+    ) -> Result<Option<Versioned<AnalyticsSession>>, StoreError> {
+        let greatest = SessionId::from_u128(u128::MAX);
+        // Strictly after `since` is past its greatest id; a `since` past the calendar's end leaves nothing.
+        let (after, last) =
+            ((fingerprint, since, greatest), (fingerprint, DateTime::<Utc>::MAX_UTC, greatest));
+        if after >= last {
+            return Ok(None);
+        }
+        loop {
+            let newest = {
+                let open = self.by_fingerprint.of(fingerprint.as_u128());
+                open.range((Excluded(after), Included(last))).next_back().copied()
+            };
+            let Some((_, activity, id)) = newest else { return Ok(None) };
+            let shard = self.shards.of(id.as_u128());
+            // Between the two locks the session may have moved; then somebody else got on, and the search begins again.
+            if let Some(row) = shard.rows.get(&id) {
+                let record = row.session.record();
+                let same = (record.fingerprint, record.last_activity_at) == (fingerprint, activity);
+                if same && row.session.is_open() {
+                    return Ok(Some(row.versioned()));
+                }
+            }
+        }
+    }
+
+    async fn end(
+        &self,
+        id: SessionId,
+        reason: EndReason,
+    ) -> Result<Option<Versioned<AnalyticsSession>>, StoreError> {
+        let mut shard = self.shards.of(id.as_u128());
+        let Some(row) = shard.rows.get(&id) else { return Ok(None) };
+        let Ok(ended) = (*row.session).clone().end(reason) else { return Ok(Some(row.versioned())) };
+        let old = self.remove(&mut shard, id).expect("the row was seen under this lock");
+        Ok(Some(self.replace(&mut shard, &old, ended)))
+    }
+
+    async fn list_open_idle(
+        &self,
+        idle_since: DateTime<Utc>,
+        limit: BatchLimit,
+    ) -> Result<Vec<Versioned<AnalyticsSession>>, StoreError> {
+        let idle = self.shards.first(limit.as_usize(), |shard| {
+            let keys = shard.idle(idle_since, limit);
+            let rows = keys.into_iter().map(|key| (key, &shard.rows[&key.1]));
+            rows.map(|(key, row)| (key, (row.version, Arc::clone(&row.session)))).collect()
+        });
+        let sessions = idle.into_iter().map(|(_, (version, session))| (version, (*session).clone()));
+        Ok(sessions.map(|(version, value)| Versioned { version, value }).collect())
+    }
+
+    async fn end_expired(
+        &self,
+        idle_since: DateTime<Utc>,
+        limit: BatchLimit,
+    ) -> Result<Vec<EndedSession>, StoreError> {
+        let idle = self.shards.first(limit.as_usize(), |shard| {
+            shard.idle(idle_since, limit).into_iter().map(|key| (key, ())).collect()
+        });
+        let mut ended = Vec::with_capacity(idle.len());
+        for ((activity, id), ()) in idle {
+            let mut shard = self.shards.of(id.as_u128());
+            // A session that was active or ended since it was listed is not idle at this activity any more.
+            if shard.open.contains(&(activity, id)) {
+                let old = self.remove(&mut shard, id).expect("an open session has a row");
+                let session =
+                    (*old.session).clone().end(EndReason::Inactive).expect("an open session can end");
+                self.replace(&mut shard, &old, session);
+                ended.push(EndedSession { id, ended_at: activity });
+            }
+        }
+        Ok(ended)
+    }
+
+    async fn delete_recorded_before(
+        &self,
+        before: DateTime<Utc>,
+        limit: BatchLimit,
+    ) -> Result<u32, StoreError> {
+        let oldest = self.shards.first(limit.as_usize(), |shard| {
+            let old = shard.ended.iter().take_while(|(recorded_at, _)| *recorded_at < before);
+            old.take(limit.as_usize()).map(|&key| (key, ())).collect()
+        });
+        let mut deleted = 0;
+        for ((recorded_at, id), ()) in oldest {
+            let mut shard = self.shards.of(id.as_u128());
+            if shard.ended.contains(&(recorded_at, id)) {
+                self.remove(&mut shard, id);
+                deleted += 1;
+            }
+        }
+        Ok(deleted)
+    }
+
+    async fn list(
+        &self,
+        filter: &SessionFilter,
+        page: PageRequest<SessionCursor>,
+    ) -> Result<Page<AnalyticsSession, SessionCursor>, StoreError> {
+        // One more than the limit tells whether the list goes on.
+        let wanted = page.limit.as_usize() + 1;
+        let after = page.after.map_or(Unbounded, |cursor| Excluded(Reverse((cursor.started_at, cursor.id))));
+        let rows = self.shards.first(wanted, |shard| {
+            let keys = shard.by_start.range((after, Unbounded));
+            let sessions = keys.map(|key| (*key, &shard.rows[&key.0.1].session));
+            let listed = sessions.filter(|(_, session)| filter.lets_through(session));
+            listed.take(wanted).map(|(key, session)| (key, Arc::clone(session))).collect()
+        });
+        let sessions = rows.into_iter().map(|(_, session)| (*session).clone()).collect();
+        Ok(Page::of(sessions, page.limit, SessionCursor::of))
+    }
+}
+
+/// The sessions of some ids. Every row is in `rows` and `by_start`, and in `open` or `ended`.
+#[derive(Debug, Default)]
+struct Shard {
+    /// Its order is never seen.
+    rows: HashMap<SessionId, Row>,
+    open: BTreeSet<(DateTime<Utc>, SessionId)>,
+    ended: BTreeSet<(DateTime<Utc>, SessionId)>,
+    by_start: BTreeSet<Reverse<(DateTime<Utc>, SessionId)>>,
+    evicted: u64,
+    evicted_open: u64,
+}
+
+#[derive(Debug)]
+struct Row {
+    version: Version,
+    /// Shared with lists that are being made, so that these copy only what they answer.
+    session: Arc<AnalyticsSession>,
+    recorded_at: DateTime<Utc>,
+}
+
+impl Shard {
+    fn idle(&self, idle_since: DateTime<Utc>, limit: BatchLimit) -> Vec<(DateTime<Utc>, SessionId)> {
+        let idle = self.open.iter().take_while(|(activity, _)| *activity <= idle_since);
+        idle.take(limit.as_usize()).copied().collect()
+    }
+}
+
+impl Row {
+    fn versioned(&self) -> Versioned<AnalyticsSession> {
+        Versioned { version: self.version, value: (*self.session).clone() }
+    }
+}

@@ -1,0 +1,25 @@
+//! The in-memory store shows the behaviour that every adapter must show.
+
+use std::sync::Arc;
+
+use analytics_inmemory::{Capacity, InMemoryEvents, InMemorySessions};
+use analytics_ports::contract::{self, Stores};
+
+macro_rules! stamp {
+    ($($group:ident :: $case:ident),+ $(,)?) => {$(
+        #[tokio::test]
+        async fn $case() {
+            contract::$group::$case(&fresh()).await;
+        }
+    )+};
+}
+analytics_ports::contract_cases!(stamp);
+
+fn fresh() -> Stores {
+    let capacity = Capacity::new(100_000).unwrap();
+    Stores {
+        sessions: Arc::new(InMemorySessions::new(capacity)),
+        events: Arc::new(InMemoryEvents::new(capacity)),
+        guard: Box::new(()),
+    }
+}
