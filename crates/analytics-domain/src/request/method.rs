@@ -1,0 +1,121 @@
+//! Method and protocol of a request.
+
+use serde::{Deserialize, Serialize};
+
+/// What a request wants done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Method {
+    /// Read a resource.
+    Get,
+    /// Read a resource's fields without its content.
+    Head,
+    /// Hand something in.
+    Post,
+    /// Replace a resource.
+    Put,
+    /// Change a resource.
+    Patch,
+    /// Remove a resource.
+    Delete,
+    /// Ask what is possible; browsers send it before a cross-origin request.
+    Options,
+    /// Any other method, such as CONNECT, TRACE or PROPFIND, and what is no method at all.
+    Other,
+}
+
+impl Method {
+    /// The method of this name; names are case-sensitive (RFC 9110 §9.1), so `get` is [`Method::Other`].
+    pub fn parse(name: &str) -> Self {
+        match name {
+            "GET" => Self::Get,
+            "HEAD" => Self::Head,
+            "POST" => Self::Post,
+            "PUT" => Self::Put,
+            "PATCH" => Self::Patch,
+            "DELETE" => Self::Delete,
+            "OPTIONS" => Self::Options,
+            _ => Self::Other,
+        }
+    }
+
+    /// Whether the method only reads: GET and HEAD.
+    pub const fn is_read(self) -> bool {
+        matches!(self, Self::Get | Self::Head)
+    }
+}
+
+/// Version of HTTP that a client spoke, oldest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum HttpVersion {
+    /// HTTP/0.9.
+    #[serde(rename = "HTTP/0.9")]
+    Http09,
+    /// HTTP/1.0.
+    #[serde(rename = "HTTP/1.0")]
+    Http10,
+    /// HTTP/1.1.
+    #[serde(rename = "HTTP/1.1")]
+    Http11,
+    /// HTTP/2.
+    #[serde(rename = "HTTP/2")]
+    Http2,
+    /// HTTP/3.
+    #[serde(rename = "HTTP/3")]
+    Http3,
+}
+
+impl HttpVersion {
+    /// The version of a protocol name such as `HTTP/1.1`, `HTTP/2` or `HTTP/2.0`, in any case; nothing for others.
+    pub fn parse(protocol: &str) -> Option<Self> {
+        let (name, version) = protocol.split_at_checked(5)?;
+        if !name.eq_ignore_ascii_case("HTTP/") {
+            return None;
+        }
+        match version {
+            "0.9" => Some(Self::Http09),
+            "1.0" => Some(Self::Http10),
+            "1.1" => Some(Self::Http11),
+            "2" | "2.0" => Some(Self::Http2),
+            "3" | "3.0" => Some(Self::Http3),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case("GET", Method::Get)]
+    #[case("HEAD", Method::Head)]
+    #[case("POST", Method::Post)]
+    #[case("PUT", Method::Put)]
+    #[case("PATCH", Method::Patch)]
+    #[case("DELETE", Method::Delete)]
+    #[case("OPTIONS", Method::Options)]
+    #[case("CONNECT", Method::Other)]
+    #[case("get", Method::Other)]
+    #[case("", Method::Other)]
+    fn methods_are_read_by_their_exact_name(#[case] name: &str, #[case] method: Method) {
+        assert_eq!(Method::parse(name), method);
+    }
+
+    #[rstest]
+    #[case("HTTP/0.9", Some(HttpVersion::Http09))]
+    #[case("HTTP/1.0", Some(HttpVersion::Http10))]
+    #[case("http/1.1", Some(HttpVersion::Http11))]
+    #[case("HTTP/2", Some(HttpVersion::Http2))]
+    #[case("HTTP/2.0", Some(HttpVersion::Http2))]
+    #[case("HTTP/3", Some(HttpVersion::Http3))]
+    #[case("HTTP/3.0", Some(HttpVersion::Http3))]
+    #[case("HTTP/1.2", None)]
+    #[case("HTTPé", None)]
+    #[case("RTSP/1.0", None)]
+    #[case("", None)]
+    fn versions_are_read_with_and_without_minor(#[case] text: &str, #[case] version: Option<HttpVersion>) {
+        assert_eq!(HttpVersion::parse(text), version);
+    }
+}
