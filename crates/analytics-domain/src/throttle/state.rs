@@ -107,7 +107,14 @@ impl ThrottleState {
     /// Whether this evidence is new with this request: a signal, a fact, or a standing verdict at Normal.
     pub(super) fn is_news(&self, policy: &EscalationPolicy, evidence: Evidence) -> bool {
         let normal = self.level == ThrottleLevel::Normal;
-        let weighed = || self.criteria(evidence).standing_reason(policy).is_some();
+        let weighed = || {
+            let verdict = EscalationCriteria {
+                hostile_bot: evidence.hostile_bot,
+                bot_score: evidence.bot_score,
+                ..EscalationCriteria::default()
+            };
+            verdict.standing_reason(policy).is_some()
+        };
         evidence.decisive_hostile || ((evidence.new_signal || normal) && weighed())
     }
 
@@ -120,6 +127,9 @@ impl ThrottleState {
     ) -> Option<LevelChange> {
         if self.level == ThrottleLevel::Blocked {
             self.extend_block(policy, evidence, now_us);
+            return None;
+        }
+        if self.is_calm(policy, evidence) {
             return None;
         }
         let criteria = self.criteria(evidence);
@@ -149,6 +159,17 @@ impl ThrottleState {
         }
         self.enter(to, now_us);
         Some(LevelChange { from, to, reason, at: instant(now_us) })
+    }
+
+    /// Whether there is nothing at all to weigh; the answer for nearly every request, without a sum.
+    #[inline]
+    fn is_calm(&self, policy: &EscalationPolicy, evidence: Evidence) -> bool {
+        self.pending == 0
+            && !evidence.hostile_bot
+            && !evidence.decisive_hostile
+            && policy.settings().bot_score.is_none()
+            && policy.settings().requests_per_minute.is_none()
+            && self.windows.has_no_fault()
     }
 
     fn begin_block(&mut self, policy: &EscalationPolicy, now_us: i64) {

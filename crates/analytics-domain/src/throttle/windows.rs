@@ -62,6 +62,12 @@ impl Windows {
         *self = Self { tick: self.tick, ..Self::default() };
     }
 
+    /// Whether there is neither a refusal nor a client error.
+    #[inline]
+    pub(crate) fn has_no_fault(&self) -> bool {
+        self.refusals == [0; TICKS] && self.errors == [0; MINUTES]
+    }
+
     pub(crate) fn requests(&self) -> u32 {
         sum(&self.requests)
     }
