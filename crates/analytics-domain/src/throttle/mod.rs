@@ -53,6 +53,9 @@ pub use step::{
     step,
 };
 
+pub(crate) use policy::span;
+pub(crate) use windows::fresh;
+
 use chrono::{DateTime, Utc};
 
 /// Microseconds since 1970, rounded down; the unit of all times inside the hot states.

@@ -1,1 +1,0 @@
-//! What is remembered of a fingerprint: score, flags and bans.
