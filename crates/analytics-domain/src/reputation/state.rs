@@ -195,7 +195,7 @@ impl ReputationState {
         self.manual = true;
     }
 
-    /// Forgets all that speaks against the fingerprint, and sets the score to at least 50. Counts of requests stay.
+    /// Forgets all that speaks against the fingerprint, and sets the score to at least 50. Counts begin anew.
     pub fn clear(&mut self, policy: &ReputationPolicy, now: DateTime<Utc>) {
         let now_us = micros(now);
         self.advance(policy, now_us);

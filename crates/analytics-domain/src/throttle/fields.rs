@@ -9,7 +9,9 @@ use alloc::string::String;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{Decision, Quota, QuotaKind, RefusalReason, ThrottleDecision, ThrottleLevel, ThrottlePolicy};
+use super::{
+    Decision, Mode, Quota, QuotaKind, RefusalReason, ThrottleDecision, ThrottleLevel, ThrottlePolicy,
+};
 use crate::ids::FingerprintHash;
 
 /// The values of the three fields for one response.
@@ -49,6 +51,9 @@ pub fn rate_limit_fields(
     key: FingerprintHash,
     now: DateTime<Utc>,
 ) -> Option<RateLimitFields> {
+    if policy.mode() != Mode::Enforce {
+        return None;
+    }
     let (name, quota) = match answer.decision {
         Decision::Refuse(refusal) if refusal.reason == RefusalReason::AssetCeiling => {
             ("assets", policy.assets())
@@ -131,13 +136,12 @@ fn jitter(key: FingerprintHash, wait: u64, percent: u8) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use alloc::collections::BTreeSet;
     use alloc::string::ToString;
 
     use proptest::prelude::*;
 
-    use super::super::{
-        LevelShares, Mode, QuotaPolicy, ThrottleRequest, ThrottleSettings, ThrottleState, step,
-    };
+    use super::super::{LevelShares, QuotaPolicy, ThrottleRequest, ThrottleSettings, ThrottleState, step};
     use super::*;
 
     const KEY: FingerprintHash = FingerprintHash::from_u128(7);
@@ -183,6 +187,11 @@ mod tests {
         let (mut state, now) = (ThrottleState::default(), DateTime::UNIX_EPOCH);
         let asset = step(&policy, &mut state, ThrottleRequest::uncharged(), now);
         assert_eq!(rate_limit_fields(&policy, &asset, KEY, now), None);
+        let shadow = ThrottlePolicy::default();
+        for _ in 0..30 {
+            let page = step(&shadow, &mut state, ThrottleRequest::charged(), now);
+            assert_eq!(rate_limit_fields(&shadow, &page, KEY, now), None);
+        }
     }
 
     #[test]
@@ -196,6 +205,34 @@ mod tests {
             "type": QUOTA_EXCEEDED, "title": "Too many requests", "status": 429, "violated-policies": ["default"],
         });
         assert_eq!(body, expected);
+    }
+
+    #[test]
+    fn keys_that_differ_little_spread_over_all_of_the_jitter() {
+        let jitters: BTreeSet<_> =
+            (0..1_000).map(|key| jitter(FingerprintHash::from_u128(key), 100, 10)).collect();
+        assert_eq!(jitters, (0..=10).collect());
+    }
+
+    #[test]
+    fn a_blocked_client_is_told_the_quota_that_follows_and_the_end_of_the_block() {
+        let policy = enforcing(QuotaPolicy::default(), 0);
+        let (mut state, now) = (ThrottleState::default(), DateTime::UNIX_EPOCH);
+        let mut at = now;
+        let mut last = None;
+        for _ in 0..300 {
+            at += TimeDelta::milliseconds(300);
+            last = Some(step(&policy, &mut state, ThrottleRequest::charged(), at));
+        }
+        let last = last.unwrap();
+        assert_eq!(last.level, ThrottleLevel::Blocked);
+        let wait = (state.blocked_until().unwrap() - at).num_milliseconds().unsigned_abs().div_ceil(1_000);
+        let expected = RateLimitFields {
+            policy: "\"default\";q=15;w=60".to_string(),
+            limit: format!("\"default\";r=0;t={wait}"),
+            retry_after: Some(wait),
+        };
+        assert_eq!(rate_limit_fields(&policy, &last, KEY, at), Some(expected));
     }
 
     proptest! {
@@ -247,9 +284,8 @@ mod tests {
         }
 
         #[test]
-        fn jitter_is_the_same_for_one_key_and_at_most_its_share(key: u128, wait in 0u64..100_000, percent in 0u8..=100) {
+        fn jitter_is_at_most_its_share_of_the_wait(key: u128, wait in 0u64..100_000, percent in 0u8..=100) {
             let key = FingerprintHash::from_u128(key);
-            prop_assert_eq!(jitter(key, wait, percent), jitter(key, wait, percent));
             prop_assert!(jitter(key, wait, percent) <= wait * u64::from(percent) / 100);
         }
     }

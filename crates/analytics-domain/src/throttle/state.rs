@@ -138,12 +138,7 @@ impl ThrottleState {
         if decisive || standing.is_some() || criteria.measured_reason(policy).is_some() {
             self.reason_us = self.reason_us.max(now_us);
         }
-        let raise = determine_level(policy, self.level, &criteria);
-        let Some((to, reason)) = raise else {
-            // A signal that cannot raise this level any further has been heard.
-            self.pending = 0;
-            return None;
-        };
+        let (to, reason) = determine_level(policy, self.level, &criteria)?;
         if now_us.saturating_sub(self.since_us) < policy.min_dwell_us() {
             if decisive {
                 self.pending |= DECISIVE;

@@ -205,6 +205,20 @@ fn evidence_that_came_within_the_dwell_counts_after_it() {
 }
 
 #[test]
+fn a_status_observed_within_the_dwell_takes_no_evidence_away() {
+    let policy = enforcing();
+    let mut client = ThrottleState::default();
+    let standing = Evidence { hostile_bot: true, ..Evidence::default() };
+    let news = Evidence { new_signal: true, ..standing };
+    for (evidence, second) in [(standing, 0), (news, 5)] {
+        step(&policy, &mut client, ThrottleRequest::charged().with_evidence(evidence), at(second));
+        assert_eq!(observe_status(&policy, &mut client, 404, at(second)), None);
+    }
+    let later = step(&policy, &mut client, ThrottleRequest::charged().with_evidence(standing), at(30));
+    assert_eq!(later.level, ThrottleLevel::Severe);
+}
+
+#[test]
 fn more_than_half_client_errors_raise_the_level_at_the_twenty_first_response() {
     let policy = enforcing();
     let mut client = ThrottleState::default();
