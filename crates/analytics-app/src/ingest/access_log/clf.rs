@@ -6,8 +6,8 @@
 
 use memchr::{memchr, memrchr};
 
-use super::fields::{Field, Fields};
-use super::scan::{self, Quoted};
+use super::fields::{Field, Fields, Span};
+use super::scan::{self, next_quoted, token};
 use super::time::Times;
 use super::{BadLine, BadLineReason};
 
@@ -30,11 +30,12 @@ pub(super) fn parse(
     let mut fields = Fields::default();
     let quote = request_quote(line)?;
     let bracket = time(&mut fields, times, line, quote)?;
-    head(&mut fields, shape, line, bracket);
+    head(&mut fields, shape, line, bracket, kept);
 
     let cut = BadLine::at(BadLineReason::Cut, line.len());
     let request = scan::quoted(line, quote + 1).ok_or(cut)?;
-    fields.set_request(kept, line, &request);
+    let span = Span::quoted(kept, line, &request);
+    fields.set_request(span, line, kept);
 
     let (from, to) = token(line, request.to + 1).ok_or(cut)?;
     fields.status = scan::status(&line[from..to]).map_err(|()| BadLine::at(BadLineReason::NoStatus, from))?;
@@ -50,9 +51,11 @@ pub(super) fn parse(
         return Ok(fields);
     }
     let referrer = next_quoted(line, at).ok_or(cut)?;
-    fields.set_quoted(kept, Field::Referrer, line, &referrer);
+    let span = Span::quoted(kept, line, &referrer);
+    fields.set(Field::Referrer, span, line, kept);
     let agent = next_quoted(line, referrer.to + 1).ok_or(cut)?;
-    fields.set_quoted(kept, Field::UserAgent, line, &agent);
+    let span = Span::quoted(kept, line, &agent);
+    fields.set(Field::UserAgent, span, line, kept);
     if agent.to + 1 < line.len() {
         trailing(&mut fields, kept, line, agent.to + 1);
     }
@@ -93,7 +96,7 @@ fn time(fields: &mut Fields, times: &mut Times, line: &[u8], quote: usize) -> Re
 }
 
 /// Reads what stands before the time: site, address, identity, user.
-fn head(fields: &mut Fields, shape: Shape, line: &[u8], end: usize) {
+fn head(fields: &mut Fields, shape: Shape, line: &[u8], end: usize, kept: &str) {
     let Some((mut from, mut to)) = token(&line[..end], 0) else { return };
     if shape != Shape::VhostCombined {
         fields.peer = scan::address(&line[from..to]);
@@ -107,12 +110,11 @@ fn head(fields: &mut Fields, shape: Shape, line: &[u8], end: usize) {
                 (from, to) = next;
             }
             fields.peer = scan::address(&line[from..to]);
-            fields.set(Field::ForwardedFor, line, start, to);
+            fields.set(Field::ForwardedFor, Span::line(start, to), line, kept);
         } else if let Some((second, second_end)) = token(&line[..end], to) {
             fields.peer = scan::address(&line[second..second_end]);
             if fields.peer.is_some() {
-                let host = scan::without_port(&line[from..to]);
-                fields.set(Field::Host, line, from, from + host.len());
+                fields.set_host(Span::line(from, to), line, kept);
                 to = second_end;
             } else {
                 // A line without a site among lines that have one.
@@ -126,9 +128,9 @@ fn head(fields: &mut Fields, shape: Shape, line: &[u8], end: usize) {
     let Some((identity, identity_end)) = token(&line[..end], to) else { return };
     let user_end = line[..end].trim_ascii_end().len();
     match token(&line[..end], identity_end) {
-        Some((user, _)) => fields.set(Field::User, line, user, user_end),
+        Some((user, _)) => fields.set(Field::User, Span::line(user, user_end), line, kept),
         // Some sites drop the identity, which no server has filled for decades.
-        None => fields.set(Field::User, line, identity, identity_end),
+        None => fields.set(Field::User, Span::line(identity, identity_end), line, kept),
     }
 }
 
@@ -140,7 +142,8 @@ fn trailing(fields: &mut Fields, kept: &mut String, line: &[u8], mut at: usize) 
             let Some(quoted) = scan::quoted(line, from + 1) else { return };
             to = quoted.to + 1;
             if forwarded.is_none() && is_address_list(&line[quoted.from..quoted.to]) {
-                fields.set_quoted(kept, Field::ForwardedFor, line, &quoted);
+                let span = Span::quoted(kept, line, &quoted);
+                fields.set(Field::ForwardedFor, span, line, kept);
                 forwarded = Some(());
             }
         } else if fields.duration_us.is_none() {
@@ -172,24 +175,6 @@ fn duration(token: &[u8]) -> Option<u64> {
     }
     let point = memchr(b'.', token)?;
     if token.len() - point == 4 { scan::seconds_to_micros(token) } else { None }
-}
-
-/// The next field in quotes, whatever fields without stand before it.
-fn next_quoted(line: &[u8], mut at: usize) -> Option<Quoted> {
-    loop {
-        let (from, to) = token(line, at)?;
-        if line[from] == b'"' {
-            return scan::quoted(line, from + 1);
-        }
-        at = to;
-    }
-}
-
-/// The next run of bytes without a space.
-fn token(line: &[u8], from: usize) -> Option<(usize, usize)> {
-    let start = from + line.get(from..)?.iter().position(|&byte| byte != b' ')?;
-    let length = line[start..].iter().position(|&byte| byte == b' ').unwrap_or(line.len() - start);
-    Some((start, start + length))
 }
 
 /// `10/Oct/2000:13:55:36 -0700`

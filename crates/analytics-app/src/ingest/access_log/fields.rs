@@ -5,7 +5,10 @@ use std::net::IpAddr;
 
 use chrono::DateTime;
 
-use super::{BadLine, BadLineReason, LogRecord, scan};
+use super::meaning::{Meaning, TimeUnit};
+use super::scan::{self, Quoted};
+use super::time::{self, Times};
+use super::{BadLine, BadLineReason, LogRecord};
 
 /// A line half read.
 #[derive(Debug, Default)]
@@ -16,10 +19,10 @@ pub(super) struct Fields {
     pub(super) status: Option<u16>,
     pub(super) bytes: Option<u64>,
     pub(super) duration_us: Option<u64>,
-    text: [Span; FIELD_COUNT],
+    text: [Option<Span>; FIELD_COUNT],
 }
 
-/// A text field of a record.
+/// A text field of a record, and what some formats build one from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Field {
     Method,
@@ -30,77 +33,175 @@ pub(super) enum Field {
     Host,
     ForwardedFor,
     User,
+    Accept,
+    AcceptLanguage,
+    AcceptEncoding,
+    SecFetchSite,
+    SecFetchMode,
+    SecFetchDest,
+    SecFetchUser,
+    SecChUa,
+    /// The target without its query.
+    Path,
+    /// The query, with `?` before it or without.
+    Query,
+    /// The day, where it has a field of its own.
+    Day,
+    /// The time of day, where it has a field of its own.
+    TimeOfDay,
 }
-const FIELD_COUNT: usize = Field::User as usize + 1;
+const FIELD_COUNT: usize = Field::TimeOfDay as usize + 1;
 
-/// Where the text of a field stands.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) enum Span {
-    #[default]
-    Absent,
-    /// Bytes of the line.
-    Line(u32, u32),
-    /// Bytes of the decoded text.
-    Kept(u32, u32),
+/// A piece of the line, or of the decoded text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Span {
+    kept: bool,
+    from: u32,
+    to: u32,
+}
+
+impl Span {
+    /// `line[from..to]`
+    pub(super) fn line(from: usize, to: usize) -> Self {
+        Self { kept: false, from: from as u32, to: to as u32 }
+    }
+
+    /// What was appended to `kept` since it was `from` bytes long.
+    pub(super) fn kept(kept: &str, from: usize) -> Self {
+        Self { kept: true, from: from as u32, to: kept.len() as u32 }
+    }
+
+    /// The quoted field, with the escapes of Apache and nginx undone when there are any.
+    pub(super) fn quoted(kept: &mut String, line: &[u8], quoted: &Quoted) -> Self {
+        if !quoted.escaped {
+            return Self::line(quoted.from, quoted.to);
+        }
+        let from = kept.len();
+        scan::push_unescaped(kept, &line[quoted.from..quoted.to]);
+        Self::kept(kept, from)
+    }
+
+    pub(super) fn bytes<'a>(self, line: &'a [u8], kept: &'a str) -> &'a [u8] {
+        let source = if self.kept { kept.as_bytes() } else { line };
+        &source[self.from as usize..self.to as usize]
+    }
+
+    /// The part of this span from `from` to `to`.
+    fn part(self, from: usize, to: usize) -> Self {
+        Self { kept: self.kept, from: self.from + from as u32, to: self.from + to as u32 }
+    }
 }
 
 impl Fields {
-    /// Takes `line[from..to]` as the text of `field`; `-` and nothing mean absent.
-    pub(super) fn set(&mut self, field: Field, line: &[u8], from: usize, to: usize) {
-        let absent = from >= to || line.get(from..to) == Some(b"-");
-        self.text[field as usize] = if absent { Span::Absent } else { Span::Line(from as u32, to as u32) };
-    }
-
-    /// Like [`set`](Self::set), with the escapes of Apache and nginx undone when there are any.
-    pub(super) fn set_quoted(&mut self, kept: &mut String, field: Field, line: &[u8], quoted: &scan::Quoted) {
-        if quoted.escaped {
-            let from = kept.len();
-            scan::push_unescaped(kept, &line[quoted.from..quoted.to]);
-            self.set_kept(field, kept, from);
-        } else {
-            self.set(field, line, quoted.from, quoted.to);
-        }
-    }
-
-    /// Takes what was appended to `kept` since `from` as the text of `field`.
-    pub(super) fn set_kept(&mut self, field: Field, kept: &str, from: usize) {
-        let absent = matches!(&kept[from..], "" | "-");
-        self.text[field as usize] =
-            if absent { Span::Absent } else { Span::Kept(from as u32, kept.len() as u32) };
+    /// Takes `span` as the text of `field`; `-` and nothing mean absent.
+    pub(super) fn set(&mut self, field: Field, span: Span, line: &[u8], kept: &str) {
+        self.text[field as usize] = match span.bytes(line, kept) {
+            b"" | b"-" => None,
+            _ => Some(span),
+        };
     }
 
     /// Splits a request line into method, target and protocol; leaves all three absent when it is no HTTP.
-    pub(super) fn set_request(&mut self, kept: &mut String, line: &[u8], quoted: &scan::Quoted) {
-        if quoted.escaped {
-            let base = kept.len();
-            scan::push_unescaped(kept, &line[quoted.from..quoted.to]);
-            if let Some(parts) = scan::request(&kept.as_bytes()[base..]) {
-                self.set_parts(&parts, |from, to| Span::Kept((base + from) as u32, (base + to) as u32));
+    pub(super) fn set_request(&mut self, span: Span, line: &[u8], kept: &str) {
+        if let Some(parts) = scan::request(span.bytes(line, kept)) {
+            self.text[Field::Method as usize] = Some(span.part(0, parts.method_end));
+            self.text[Field::Target as usize] = Some(span.part(parts.method_end + 1, parts.target_end));
+            self.text[Field::Protocol as usize] = parts.protocol.map(|(from, to)| span.part(from, to));
+        }
+    }
+
+    /// Takes `name:port` as the host.
+    pub(super) fn set_host(&mut self, span: Span, line: &[u8], kept: &str) {
+        let length = scan::without_port(span.bytes(line, kept)).len();
+        self.set(Field::Host, span.part(0, length), line, kept);
+    }
+
+    /// Takes `span` as what `meaning` says it is.
+    ///
+    /// # Errors
+    /// [`BadLineReason::NoTime`] or [`BadLineReason::NoStatus`] for a time or status that is none.
+    pub(super) fn take(
+        &mut self,
+        meaning: Meaning,
+        times: &mut Times,
+        span: Span,
+        line: &[u8],
+        kept: &str,
+    ) -> Result<(), BadLineReason> {
+        let bytes = span.bytes(line, kept);
+        match meaning {
+            Meaning::Nothing => {}
+            Meaning::Text(Field::Host) => self.set_host(span, line, kept),
+            Meaning::Text(field) => self.set(field, span, line, kept),
+            Meaning::Request => self.set_request(span, line, kept),
+            Meaning::Address => self.peer = scan::address(bytes).or(self.peer),
+            Meaning::Status => {
+                self.status = if bytes.is_empty() {
+                    None
+                } else {
+                    scan::status(bytes).map_err(|()| BadLineReason::NoStatus)?
+                }
             }
-        } else if let Some(parts) = scan::request(&line[quoted.from..quoted.to]) {
-            let base = quoted.from;
-            self.set_parts(&parts, |from, to| Span::Line((base + from) as u32, (base + to) as u32));
+            Meaning::Bytes => self.bytes = scan::number(bytes),
+            Meaning::Time => {
+                let micros = times.clf(bytes).or_else(|| times.iso(bytes)).or_else(|| time::epoch(bytes));
+                self.micros = Some(micros.ok_or(BadLineReason::NoTime)?);
+            }
+            Meaning::Duration(unit) => self.duration_us = duration(unit, bytes),
+        }
+        Ok(())
+    }
+
+    /// Makes up time and target from their parts where the format has parts.
+    pub(super) fn join(&mut self, times: &mut Times, line: &[u8], kept: &mut String) {
+        let bytes = |field: Field| self.text[field as usize].map(|span| span.bytes(line, kept));
+        if self.micros.is_none()
+            && let (Some(day), Some(time)) = (bytes(Field::Day), bytes(Field::TimeOfDay))
+        {
+            self.micros = times.day_and_time(day, time);
+        }
+        if self.text[Field::Target as usize].is_none()
+            && let Some(path) = self.text[Field::Path as usize]
+        {
+            self.text[Field::Target as usize] = match self.text[Field::Query as usize] {
+                None => Some(path),
+                Some(query) => {
+                    let query = query.bytes(line, kept);
+                    let query = query.strip_prefix(b"?").unwrap_or(query);
+                    let target = [path.bytes(line, kept), b"?", query].concat();
+                    let from = kept.len();
+                    scan::push_lossy(kept, &target);
+                    Some(Span::kept(kept, from))
+                }
+            };
         }
     }
 
-    fn set_parts(&mut self, parts: &scan::RequestParts, span: impl Fn(usize, usize) -> Span) {
-        self.text[Field::Method as usize] = span(0, parts.method_end);
-        self.text[Field::Target as usize] = span(parts.method_end + 1, parts.target_end);
-        if let Some((from, to)) = parts.protocol {
-            self.text[Field::Protocol as usize] = span(from, to);
-        }
-    }
-
-    /// The text of `field` so far.
-    pub(super) fn get<'a>(&self, field: Field, line: &'a str, kept: &'a str) -> Option<&'a str> {
-        let (text, from, to) = match self.text[field as usize] {
-            Span::Absent => return None,
-            Span::Line(from, to) => (line, from, to),
-            Span::Kept(from, to) => (kept, from, to),
+    /// Makes a path of a target that is an absolute URL, and the host of what stands before the path.
+    pub(super) fn split_absolute_target(&mut self, line: &[u8], kept: &mut String) {
+        let Some(span) = self.text[Field::Target as usize] else { return };
+        let target = span.bytes(line, kept);
+        let Some(scheme) = memchr::memmem::find(target, b"://")
+            .filter(|&at| target[..at].iter().all(u8::is_ascii_alphanumeric))
+        else {
+            return;
         };
-        let found = text.get(from as usize..to as usize);
-        debug_assert!(found.is_some(), "spans begin and end beside ASCII delimiters");
-        found
+        let authority = scheme + 3;
+        let path = target[authority..].iter().position(|byte| matches!(byte, b'/' | b'?'));
+        let (path_from, end) = (path.map_or(target.len(), |at| authority + at), target.len());
+        self.set_host(span.part(authority, path_from), line, kept);
+        self.text[Field::Target as usize] = if path.is_some() {
+            Some(span.part(path_from, end))
+        } else {
+            let from = kept.len();
+            kept.push('/');
+            Some(Span::kept(kept, from))
+        };
+    }
+
+    /// Whether the text of `field` is there.
+    pub(super) fn has(&self, field: Field) -> bool {
+        self.text[field as usize].is_some()
     }
 
     /// The record.
@@ -108,8 +209,15 @@ impl Fields {
     /// # Errors
     /// [`BadLineReason::NoAddress`] or [`BadLineReason::NoTime`] when the line had none. Where the address field is
     /// empty and a forwarded-for list is there, its last entry, which the nearest proxy wrote, stands in.
-    pub(super) fn resolve<'a>(self, line: &'a str, kept: &'a str) -> Result<LogRecord<'a>, BadLine> {
-        let forwarded_for = self.get(Field::ForwardedFor, line, kept);
+    pub(super) fn resolve<'a>(&self, line: &'a str, kept: &'a str) -> Result<LogRecord<'a>, BadLine> {
+        let text = |field: Field| -> Option<&'a str> {
+            let span = self.text[field as usize]?;
+            let source = if span.kept { kept } else { line };
+            let found = source.get(span.from as usize..span.to as usize);
+            debug_assert!(found.is_some(), "spans begin and end beside ASCII delimiters");
+            found
+        };
+        let forwarded_for = text(Field::ForwardedFor);
         let peer = match self.peer {
             Some(peer) => peer,
             None => forwarded_for
@@ -123,25 +231,36 @@ impl Fields {
         Ok(LogRecord {
             at,
             peer,
-            method: self.get(Field::Method, line, kept).unwrap_or_default(),
-            target: self.get(Field::Target, line, kept).unwrap_or_default(),
-            protocol: self.get(Field::Protocol, line, kept),
+            method: text(Field::Method).unwrap_or_default(),
+            target: text(Field::Target).unwrap_or_default(),
+            protocol: text(Field::Protocol),
             status: self.status,
             bytes: self.bytes,
-            referrer: self.get(Field::Referrer, line, kept),
-            user_agent: self.get(Field::UserAgent, line, kept),
-            host: self.get(Field::Host, line, kept),
+            referrer: text(Field::Referrer),
+            user_agent: text(Field::UserAgent),
+            host: text(Field::Host),
             forwarded_for,
-            user: self.get(Field::User, line, kept),
+            user: text(Field::User),
             duration_us: self.duration_us,
-            accept: None,
-            accept_language: None,
-            accept_encoding: None,
-            sec_fetch_site: None,
-            sec_fetch_mode: None,
-            sec_fetch_dest: None,
-            sec_fetch_user: None,
-            sec_ch_ua: None,
+            accept: text(Field::Accept),
+            accept_language: text(Field::AcceptLanguage),
+            accept_encoding: text(Field::AcceptEncoding),
+            sec_fetch_site: text(Field::SecFetchSite),
+            sec_fetch_mode: text(Field::SecFetchMode),
+            sec_fetch_dest: text(Field::SecFetchDest),
+            sec_fetch_user: text(Field::SecFetchUser),
+            sec_ch_ua: text(Field::SecChUa),
         })
+    }
+}
+
+/// A time taken, written in `unit`, in microseconds.
+fn duration(unit: TimeUnit, bytes: &[u8]) -> Option<u64> {
+    // Several numbers stand there when nginx tried several upstreams; none is the whole.
+    match unit {
+        TimeUnit::Seconds => scan::seconds_to_micros(bytes),
+        TimeUnit::Milliseconds => scan::seconds_to_micros(bytes).map(|micros| micros / 1000),
+        TimeUnit::Microseconds => scan::number(bytes),
+        TimeUnit::Nanoseconds => scan::number(bytes).map(|nanos| nanos / 1000),
     }
 }

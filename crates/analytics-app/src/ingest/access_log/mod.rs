@@ -16,26 +16,34 @@
 //! assert_eq!((record.referrer, record.user_agent), (None, Some("Mozilla/5.0")));
 //!
 //! let cut = parser.parse(&mut scratch, br#"192.0.2.7 - - [10/Oct/2000:13:55:36 -0700] "GET /a"#);
-//! assert_eq!(cut.expect_err("the line ends inside the request").column, 49);
+//! assert_eq!(cut.expect_err("the line ends inside the request").column, 51);
 //! ```
 
 use std::net::IpAddr;
 
 use chrono::{DateTime, Utc};
 
+mod alb;
 mod clf;
+mod custom;
 mod detect;
 mod fields;
 mod format;
+mod json;
+mod meaning;
 mod scan;
 #[cfg(test)]
 mod tests;
 mod time;
+mod w3c;
 
-pub use format::{LogFormat, ObservedFields, UnknownFormat};
+pub use custom::{CustomFormat, CustomFormatError};
+pub use format::{FormatError, LogFormat, ObservedFields};
 
 use clf::Shape;
+use json::Flavour;
 use time::Times;
+use w3c::{Columns, Writer};
 
 /// One request as a log recorded it.
 ///
@@ -91,17 +99,30 @@ pub struct LogRecord<'a> {
 
 /// Turns the lines of one log into records.
 ///
-/// Use one parser a log, or one a thread.
+/// Use one parser a log, or one a thread: then call [`enter`](Self::enter) at the start of each block of lines, since
+/// the `#Fields` header in force may stand in another thread's block.
 #[derive(Debug, Clone)]
 pub struct LineParser {
     format: LogFormat,
     times: Times,
+    /// The columns of a W3C log.
+    columns: Option<Columns>,
 }
 
 impl LineParser {
     /// A parser for `format` that has seen no line yet.
     pub fn new(format: LogFormat) -> Self {
-        Self { format, times: Times::default() }
+        let columns = writer(&format).map(Columns::of);
+        Self { format, times: Times::default(), columns }
+    }
+
+    /// Starts a block of lines in which `header`, a `#Fields` line, is in force; with `None` the format's default is.
+    ///
+    /// Changes nothing for formats without headers.
+    pub fn enter(&mut self, header: Option<&[u8]>) {
+        if let Some(columns) = &mut self.columns {
+            columns.enter(header);
+        }
     }
 
     /// The format this parser reads.
@@ -129,7 +150,7 @@ impl LineParser {
         if line.len() > MAX_LINE_BYTES {
             return Err(BadLine { reason: BadLineReason::TooLong, column: MAX_LINE_BYTES });
         }
-        let Scratch { repaired, kept } = scratch;
+        let Scratch { repaired, kept, rewritten } = scratch;
         kept.clear();
         let text: &'a str = if let Ok(text) = std::str::from_utf8(line) {
             text
@@ -138,13 +159,73 @@ impl LineParser {
             scan::push_lossy(repaired, line);
             repaired
         };
+        let times = &mut self.times;
         let shape = match &self.format {
             LogFormat::Combined | LogFormat::CombinedForwarded => Shape::Combined,
             LogFormat::Common => Shape::Common,
             LogFormat::VhostCombined => Shape::VhostCombined,
+            LogFormat::NginxJson => return parse_json(Flavour::Nginx, times, text, kept, rewritten),
+            LogFormat::CaddyJson => return parse_json(Flavour::Caddy, times, text, kept, rewritten),
+            LogFormat::TraefikJson => return parse_json(Flavour::Traefik, times, text, kept, rewritten),
+            LogFormat::Alb => return alb::parse(times, text.as_bytes(), kept)?.resolve(text, kept).map(Some),
+            LogFormat::Custom(format) => {
+                return format.parse(times, text.as_bytes(), kept)?.resolve(text, kept).map(Some);
+            }
+            LogFormat::CloudFront => {
+                return parse_w3c(&mut self.columns, Writer::CloudFront, times, text, kept);
+            }
+            LogFormat::IisW3c => return parse_w3c(&mut self.columns, Writer::Iis, times, text, kept),
         };
-        let fields = clf::parse(shape, &mut self.times, text.as_bytes(), kept)?;
-        fields.resolve(text, kept).map(Some)
+        clf::parse(shape, times, text.as_bytes(), kept)?.resolve(text, kept).map(Some)
+    }
+}
+
+/// Reads a line of a W3C log, which may be a directive.
+fn parse_w3c<'a>(
+    columns: &mut Option<Columns>,
+    writer: Writer,
+    times: &mut Times,
+    text: &'a str,
+    kept: &'a mut String,
+) -> Result<Option<LogRecord<'a>>, BadLine> {
+    let columns = columns.get_or_insert_with(|| Columns::of(writer));
+    let fields = columns.parse(times, text.as_bytes(), kept)?;
+    fields.map(|fields| fields.resolve(text, kept)).transpose()
+}
+
+/// Reads a JSON line, once more with its escapes mended when it is no JSON because of them.
+fn parse_json<'a>(
+    flavour: Flavour,
+    times: &mut Times,
+    text: &'a str,
+    kept: &'a mut String,
+    rewritten: &'a mut String,
+) -> Result<Option<LogRecord<'a>>, BadLine> {
+    match json::parse(flavour, times, text, kept) {
+        Ok(fields) => fields.map(|fields| fields.resolve(text, kept)).transpose(),
+        Err(BadLine { reason: BadLineReason::NotJson, .. }) if json::with_json_escapes(text, rewritten) => {
+            kept.clear();
+            let fields = json::parse(flavour, times, rewritten, kept)?;
+            fields.map(|fields| fields.resolve(rewritten, kept)).transpose()
+        }
+        Err(bad) => Err(bad),
+    }
+}
+
+/// Who writes W3C logs of this format; `None` for the other formats.
+fn writer(format: &LogFormat) -> Option<Writer> {
+    match format {
+        LogFormat::CloudFront => Some(Writer::CloudFront),
+        LogFormat::IisW3c => Some(Writer::Iis),
+        LogFormat::Combined
+        | LogFormat::CombinedForwarded
+        | LogFormat::Common
+        | LogFormat::VhostCombined
+        | LogFormat::NginxJson
+        | LogFormat::CaddyJson
+        | LogFormat::TraefikJson
+        | LogFormat::Alb
+        | LogFormat::Custom(_) => None,
     }
 }
 
@@ -155,6 +236,8 @@ pub struct Scratch {
     repaired: String,
     /// Fields with escapes undone.
     kept: String,
+    /// A JSON line with its escapes mended.
+    rewritten: String,
 }
 
 /// Why a line gave no record, and where in it.
@@ -193,6 +276,12 @@ pub enum BadLineReason {
     /// No request where the format has it.
     #[error("no request")]
     NoRequest,
+    /// A JSON format, and the line is no JSON object.
+    #[error("not a JSON object")]
+    NotJson,
+    /// A format string, and the line does not begin as it does.
+    #[error("line does not have the form of the format")]
+    Mismatch,
     /// The status is neither `-` nor a number of at most three digits.
     #[error("no status")]
     NoStatus,

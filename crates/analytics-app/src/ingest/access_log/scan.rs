@@ -33,6 +33,43 @@ pub(super) fn quoted(line: &[u8], from: usize) -> Option<Quoted> {
     }
 }
 
+/// The next field in quotes, whatever fields without stand before it.
+pub(super) fn next_quoted(line: &[u8], mut at: usize) -> Option<Quoted> {
+    loop {
+        let (from, to) = token(line, at)?;
+        if line[from] == b'"' {
+            return quoted(line, from + 1);
+        }
+        at = to;
+    }
+}
+
+/// The next run of bytes without a space.
+pub(super) fn token(line: &[u8], from: usize) -> Option<(usize, usize)> {
+    let start = from + line.get(from..)?.iter().position(|&byte| byte != b' ')?;
+    let length = line[start..].iter().position(|&byte| byte == b' ').unwrap_or(line.len() - start);
+    Some((start, start + length))
+}
+
+/// `value` with `%HH` undone.
+pub(super) fn percent_decoded(value: &[u8]) -> Vec<u8> {
+    let mut decoded = Vec::with_capacity(value.len());
+    let mut rest = value;
+    while let Some((&byte, after)) = rest.split_first() {
+        match (byte, after) {
+            (b'%', [high, low, then @ ..]) if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
+                decoded.push(hex(*high) << 4 | hex(*low));
+                rest = then;
+            }
+            _ => {
+                decoded.push(byte);
+                rest = after;
+            }
+        }
+    }
+    decoded
+}
+
 /// Appends `field` with the escapes of Apache and nginx undone: `\xHH`, `\"`, `\\`, and Apache's `\b \n \r \t \v`.
 ///
 /// Any other backslash stays. Bytes that are no UTF-8 afterwards become U+FFFD.

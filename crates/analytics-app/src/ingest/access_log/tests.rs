@@ -8,6 +8,8 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod formats;
+
 #[test]
 fn a_combined_line_gives_every_field_it_has() {
     let line = br#"192.0.2.7 - frank [10/Oct/2000:13:55:36 -0700] "GET /a?b=1 HTTP/1.1" 200 2326 "http://example.com/s" "Mozilla/5.0 (X11)""#;
@@ -299,7 +301,7 @@ fn every_name_means_a_format_and_no_other_does() {
     for name in LogFormat::NAMES {
         assert!(LogFormat::from_name(name).is_ok(), "{name}");
     }
-    assert_eq!(LogFormat::from_name("auto"), Err(UnknownFormat { name: "auto".into() }));
+    assert_eq!(LogFormat::from_name("auto"), Err(FormatError::Unknown { name: "auto".into() }));
 }
 
 #[test]

@@ -59,6 +59,20 @@ impl Times {
         Some((self.iso_day_start(day)? + time_of_day(*time)? - zone) * 1_000_000 + micros)
     }
 
+    /// A day `2000-10-10` and a time of day `13:55:36` in UTC, from two fields.
+    pub(super) fn day_and_time(&mut self, day: &[u8], time: &[u8]) -> Option<i64> {
+        let (time, rest) = time.split_first_chunk::<8>()?;
+        let (micros, rest) = decimals(rest)?;
+        if !rest.is_empty() {
+            return None;
+        }
+        Some(
+            (self.iso_day_start(day.first_chunk().filter(|_| day.len() == 10)?)? + time_of_day(*time)?)
+                * 1_000_000
+                + micros,
+        )
+    }
+
     fn iso_day_start(&mut self, day: &[u8; 10]) -> Option<i64> {
         if *day != self.iso_day {
             if day[4] != day[7] || !matches!(day[4], b'-' | b'/') {
@@ -70,6 +84,29 @@ impl Times {
         }
         Some(self.iso_start)
     }
+}
+
+/// Seconds, milli-, micro- or nanoseconds since 1970, as nginx's `$msec`, Apache's `%{msec}t` and JSON logs have
+/// them; the size tells which.
+pub(super) fn epoch(text: &[u8]) -> Option<i64> {
+    if let Some(whole) = super::scan::number(text) {
+        return epoch_number(whole as f64);
+    }
+    let micros = i64::try_from(super::scan::seconds_to_micros(text)?).ok()?;
+    if micros < LAST_SECOND_SIZED * 1_000_000 { Some(micros) } else { epoch_number(micros as f64 / 1e6) }
+}
+
+/// Like [`epoch`], rounded to microseconds; a double holds them exactly enough until the year 2242.
+pub(super) fn epoch_number(number: f64) -> Option<i64> {
+    let per_second = match number {
+        _ if number.is_nan() || number < 0.0 => return None,
+        _ if number < LAST_SECOND_SIZED as f64 => 1.0,
+        _ if number < LAST_SECOND_SIZED as f64 * 1e3 => 1e3,
+        _ if number < LAST_SECOND_SIZED as f64 * 1e6 => 1e6,
+        _ if number < LAST_SECOND_SIZED as f64 * 1e9 => 1e9,
+        _ => return None,
+    };
+    Some(libm::round(number * (1e6 / per_second)) as i64)
 }
 
 /// Decimals of a second after `.` or `,` in microseconds, and what follows them.
@@ -126,3 +163,6 @@ fn month(name: &[u8]) -> Option<u32> {
 
 /// Days from the first of January of year 1 to 1970-01-01, the first being day 1.
 const DAYS_BEFORE_1970: i64 = 719_163;
+/// From here on a number counts in a smaller unit: the second of this number is in the year 5138, the millisecond
+/// in March 1973.
+const LAST_SECOND_SIZED: i64 = 100_000_000_000;
