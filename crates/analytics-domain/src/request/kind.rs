@@ -61,7 +61,7 @@ impl RequestKind {
 
 /// The kind that the path (and, for feeds, the query) says.
 pub(crate) fn by_path(
-    extensions: &ExtensionTable,
+    extensions: &ExtensionTable<RequestKind>,
     parts: &PathParts<'_>,
     query: Option<&str>,
 ) -> RequestKind {
@@ -258,52 +258,58 @@ pub(crate) struct PathParts<'a> {
 }
 
 impl<'a> PathParts<'a> {
-    fn extension(&self) -> Option<&'a [u8]> {
+    pub(crate) fn extension(&self) -> Option<&'a [u8]> {
         self.extension_start.and_then(|start| self.name.as_bytes().get(start..)).filter(|ext| !ext.is_empty())
     }
 }
 
-/// Kinds by extension, as an open-addressed table: one look for nearly every request.
+/// Values by extension, as an open-addressed table: one look for nearly every request.
 #[derive(Debug, Clone)]
-pub(crate) struct ExtensionTable {
-    slots: Box<[(u128, RequestKind)]>,
+pub(crate) struct ExtensionTable<T> {
+    slots: Box<[(u128, Option<T>)]>,
 }
 
-impl ExtensionTable {
+impl ExtensionTable<RequestKind> {
     /// The usual extensions, and those of the site (without dot, at most 16 bytes), which win.
     #[expect(single_use_lifetimes, reason = "stable Rust has no anonymous lifetimes in `impl Trait`")]
-    pub(crate) fn new<'a>(own: impl Iterator<Item = (&'a str, RequestKind)>) -> Self {
-        let mut table = Self { slots: vec![(0, RequestKind::Page); SLOTS].into_boxed_slice() };
-        for (kind, extensions) in EXTENSIONS {
-            for extension in extensions.split_ascii_whitespace() {
-                table.insert(extension.as_bytes(), kind);
-            }
-        }
-        for (extension, kind) in own {
-            table.insert(extension.as_bytes(), kind);
+    pub(crate) fn kinds<'a>(own: impl Iterator<Item = (&'a str, RequestKind)>) -> Self {
+        let usual = EXTENSIONS
+            .iter()
+            .flat_map(|(kind, list)| list.split_ascii_whitespace().map(|extension| (extension, *kind)));
+        Self::of(usual.chain(own))
+    }
+}
+
+impl<T: Copy> ExtensionTable<T> {
+    /// At most 512 extensions; of equal ones the last counts.
+    #[expect(single_use_lifetimes, reason = "stable Rust has no anonymous lifetimes in `impl Trait`")]
+    pub(crate) fn of<'a>(entries: impl Iterator<Item = (&'a str, T)>) -> Self {
+        let mut table = Self { slots: vec![(0, None); SLOTS].into_boxed_slice() };
+        for (extension, value) in entries {
+            table.insert(extension.as_bytes(), value);
         }
         table
     }
 
-    fn get(&self, extension: &[u8]) -> Option<RequestKind> {
+    pub(crate) fn get(&self, extension: &[u8]) -> Option<T> {
         let key = packed(extension)?;
         let mut at = slot(key);
         loop {
             match self.slots[at] {
-                (found, kind) if found == key => return Some(kind),
+                (found, value) if found == key => return value,
                 (0, _) => return None,
                 _ => at = (at + 1) % SLOTS,
             }
         }
     }
 
-    fn insert(&mut self, extension: &[u8], kind: RequestKind) {
+    fn insert(&mut self, extension: &[u8], value: T) {
         let Some(key) = packed(extension).filter(|key| *key != 0) else { return };
         let mut at = slot(key);
         while self.slots[at].0 != 0 && self.slots[at].0 != key {
             at = (at + 1) % SLOTS;
         }
-        self.slots[at] = (key, kind);
+        self.slots[at] = (key, Some(value));
     }
 }
 
@@ -351,7 +357,7 @@ mod tests {
 
     #[test]
     fn every_extension_is_found_in_any_case_under_its_kind() {
-        let table = ExtensionTable::new([].into_iter());
+        let table = ExtensionTable::kinds([].into_iter());
         for (kind, extensions) in EXTENSIONS {
             for extension in extensions.split_ascii_whitespace() {
                 assert_eq!(table.get(extension.as_bytes()), Some(kind), "{extension}");
@@ -364,7 +370,7 @@ mod tests {
 
     #[test]
     fn an_extension_of_the_site_wins() {
-        let table = ExtensionTable::new([("json", RequestKind::Asset)].into_iter());
+        let table = ExtensionTable::kinds([("json", RequestKind::Asset)].into_iter());
         assert_eq!(table.get(b"json"), Some(RequestKind::Asset));
     }
 

@@ -2,10 +2,11 @@
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use alloc::boxed::Box;
+use alloc::vec;
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
-use super::kind::PathParts;
+use super::kind::{ExtensionTable, PathParts};
 use super::probe_rules::{
     ARCHIVE_EXTENSIONS, ARCHIVE_STEMS, BENIGN_HIDDEN, FILE_RULES, PATH_RULES, PAYLOADS,
 };
@@ -58,9 +59,10 @@ pub(crate) struct Suspicion {
 /// The known probes, prepared for reading requests.
 #[derive(Debug, Clone)]
 pub(crate) struct ProbeTable {
-    /// Ordered by the first byte of the first segment.
+    /// Ordered by bucket.
     rules: Vec<Rule>,
-    buckets: Box<[Bucket; 256]>,
+    buckets: Box<[Bucket]>,
+    files: ExtensionTable<FileRule>,
     payloads: AhoCorasick,
     /// By pattern of `payloads`.
     verdicts: Vec<Probe>,
@@ -80,7 +82,18 @@ struct Rule {
     probe: Probe,
 }
 
-/// The rules whose first segment begins with one byte.
+/// What a file extension says.
+#[derive(Debug, Clone, Copy)]
+enum FileRule {
+    /// A copy, dump or key.
+    Copy { kind: ProbeKind, at_root: ProbeStrength, deeper: ProbeStrength },
+    /// An archive: a probe when it is named as a whole site.
+    Archive,
+    /// A script: a probe when it is named as a shell.
+    Script,
+}
+
+/// The rules whose first segments begin with the same two bytes (or with others that fall together).
 #[derive(Debug, Clone, Copy, Default)]
 struct Bucket {
     start: u16,
@@ -98,18 +111,22 @@ impl ProbeTable {
                 patterns.split_ascii_whitespace().map(move |pattern| Rule::parse(pattern, probe))
             })
             .collect();
-        rules.sort_by_key(|rule| (rule.first.as_bytes()[0], core::cmp::Reverse(rule.probe.strength)));
-        let mut buckets = Box::new([Bucket::default(); 256]);
+        rules.sort_by_key(|rule| (bucket_of(rule.first.as_bytes()), core::cmp::Reverse(rule.probe.strength)));
+        let mut buckets = vec![Bucket::default(); BUCKETS].into_boxed_slice();
         for (at, rule) in rules.iter().enumerate() {
-            let byte = rule.first.as_bytes()[0];
-            let bucket = &mut buckets[usize::from(byte)];
+            let bucket = &mut buckets[bucket_of(rule.first.as_bytes())];
             if bucket.lengths == 0 {
                 bucket.start = at as u16;
             }
             bucket.end = at as u16 + 1;
             bucket.lengths |= rule.lengths();
-            buckets[usize::from(byte.to_ascii_uppercase())] = buckets[usize::from(byte)];
         }
+        let files = FILE_RULES.iter().flat_map(|(kind, at_root, deeper, list)| {
+            let rule = FileRule::Copy { kind: *kind, at_root: *at_root, deeper: *deeper };
+            list.iter().map(move |extension| (*extension, rule))
+        });
+        let archives = ARCHIVE_EXTENSIONS.iter().map(|extension| (*extension, FileRule::Archive));
+        let files = ExtensionTable::of(files.chain(archives).chain([("php", FileRule::Script)]));
         let mut verdicts = Vec::new();
         let mut patterns = Vec::new();
         for (kind, strength, list) in PAYLOADS {
@@ -120,11 +137,11 @@ impl ProbeTable {
         }
         let payloads = AhoCorasick::builder()
             .ascii_case_insensitive(true)
-            .match_kind(MatchKind::Standard)
+            .match_kind(MatchKind::LeftmostLongest)
             .kind(Some(AhoCorasickKind::DFA))
             .build(patterns)
             .expect("a few hundred short patterns make an automaton");
-        Self { rules, buckets, payloads, verdicts }
+        Self { rules, buckets, files, payloads, verdicts }
     }
 
     /// The probe that a request is, the strongest that is found.
@@ -135,44 +152,84 @@ impl ProbeTable {
         parts: &PathParts<'_>,
         suspicion: Suspicion,
     ) -> Option<Probe> {
-        let mut found = self.by_segments(path, suspicion.hidden);
+        // Of an ordinary asset only the name can tell; its directories are those of the site.
+        let whole = suspicion.hidden || !suspicion.asset;
+        let mut found = self.by_segments(path, if whole { 0 } else { parts.name_start }, suspicion.hidden);
         if !suspicion.asset {
-            found = stronger(found, by_file_name(parts, path));
+            found = stronger(found, self.by_file_name(parts));
         }
         if suspicion.bytes {
             found = stronger(found, self.by_payload(path, false));
         }
         match query {
-            Some(query) if !(query.is_empty() || suspicion.asset && is_plain(query)) => {
-                stronger(found, self.by_payload(query, true))
-            }
+            Some(query) if !is_plain(query, suspicion.asset) => stronger(found, self.by_payload(query, true)),
             Some(_) | None => found,
         }
     }
 
-    fn by_segments(&self, path: &str, hidden: bool) -> Option<Probe> {
+    /// The probe that the segments from byte `start` on make, the strongest that is found.
+    fn by_segments(&self, path: &str, mut start: usize, hidden: bool) -> Option<Probe> {
+        let bytes = path.as_bytes();
         let mut found = None;
-        let mut start = 0;
-        for segment in path.split('/') {
-            if let Some(first) = segment.as_bytes().first() {
-                let bucket = self.buckets[usize::from(*first)];
-                if bucket.lengths >> segment.len().min(63) & 1 == 1 {
-                    let after = &path.as_bytes()[start + segment.len()..];
-                    let fits = |rule: &&Rule| rule.fits(segment.as_bytes(), after, start <= 1);
+        let mut depth = usize::from(start > 1);
+        while start < bytes.len() {
+            let len = bytes[start..].iter().position(|byte| *byte == b'/').unwrap_or(bytes.len() - start);
+            let (segment, after) = bytes[start..].split_at(len);
+            if let Some(first) = segment.first() {
+                let bucket = self.buckets[bucket_of(segment)];
+                if bucket.lengths >> len.min(63) & 1 == 1 {
+                    let fits = |rule: &&Rule| rule.fits(segment, after, depth == 0);
                     let rules = &self.rules[usize::from(bucket.start)..usize::from(bucket.end)];
-                    found = stronger(found, rules.iter().find(fits).map(|rule| rule.probe));
+                    found = stronger(found, rules.iter().find(fits).map(|rule| rule.at_depth(depth)));
                 }
                 if hidden && *first == b'.' {
-                    found = stronger(found, by_hidden(segment));
+                    found = stronger(found, by_hidden(&path[start..start + len]));
                 }
+                depth += 1;
             }
-            start += segment.len() + 1;
+            start += len + 1;
         }
         found
     }
 
+    /// File names that tell by their end: copies, dumps, keys, archives of whole sites, shells.
+    fn by_file_name(&self, parts: &PathParts<'_>) -> Option<Probe> {
+        let name = parts.name;
+        if name.len() > 1 && name.ends_with('~') {
+            return Some(Probe { kind: ProbeKind::Backup, strength: ProbeStrength::Strong });
+        }
+        let rule = self.files.get(parts.extension()?)?;
+        let stem = &name[..parts.extension_start? - 1];
+        match rule {
+            FileRule::Copy { kind, at_root, deeper } => {
+                // A copy of a script (`index.php.bak`) holds source wherever it lies.
+                let of_script =
+                    SCRIPTS.iter().any(|script| stem.len() > script.len() && ends_with(stem, script));
+                let in_root = parts.name_start <= 1;
+                let strength = match (of_script, in_root) {
+                    (true, _) => ProbeStrength::Strong,
+                    (false, true) => at_root,
+                    (false, false) => deeper,
+                };
+                Some(Probe { kind, strength })
+            }
+            FileRule::Archive => {
+                let stem = stem.strip_suffix(".tar").or_else(|| stem.strip_suffix(".sql")).unwrap_or(stem);
+                let whole_site = ARCHIVE_STEMS.iter().any(|known| stem.eq_ignore_ascii_case(known));
+                whole_site.then_some(Probe { kind: ProbeKind::Backup, strength: ProbeStrength::Strong })
+            }
+            FileRule::Script => {
+                (ends_with(stem, "shell") || ends_with(stem, "backdoor")).then_some(STRONG_EXPLOIT)
+            }
+        }
+    }
+
     /// Payloads, after undoing up to three layers of percent-encoding.
     fn by_payload(&self, text: &str, query: bool) -> Option<Probe> {
+        if !text.bytes().any(|byte| matches!(byte, b'%' | b'+')) {
+            let plain = text.as_bytes();
+            return self.by_plain_payload(&plain[..plain.len().min(MAX_PAYLOAD)], query);
+        }
         let mut buffer = [0; MAX_PAYLOAD];
         let mut len = 0;
         for (to, from) in buffer.iter_mut().zip(decoded(text.as_bytes())) {
@@ -193,6 +250,15 @@ impl ProbeTable {
             (buffer, len, layers) = (again, shorter, layers + 1);
         }
         let plain = &buffer[..len];
+        // Dots need no encoding: who encodes them twice means to get past a filter.
+        if layers > 1 && contains(plain, b"..") {
+            Some(STRONG_EXPLOIT)
+        } else {
+            self.by_plain_payload(plain, query)
+        }
+    }
+
+    fn by_plain_payload(&self, plain: &[u8], query: bool) -> Option<Probe> {
         let mut found = if has_markup(plain) { Some(WEAK_EXPLOIT) } else { None };
         for hit in self.payloads.find_iter(plain) {
             found = stronger(found, Some(self.verdicts[hit.pattern().as_usize()]));
@@ -200,8 +266,7 @@ impl ProbeTable {
                 return found;
             }
         }
-        let encoded_traversal = layers > 1 && contains(plain, b"..");
-        if plain.contains(&0) || encoded_traversal || (query && includes_remote_file(plain)) {
+        if plain.contains(&0) || (query && includes_remote_file(plain)) {
             return Some(STRONG_EXPLOIT);
         }
         found
@@ -214,6 +279,20 @@ impl Rule {
         let (pattern, open) = pattern.strip_suffix('*').map_or((pattern, false), |rest| (rest, true));
         let (first, rest) = pattern.split_at(pattern.find('/').unwrap_or(pattern.len()));
         Self { first, rest, open, anchored, probe }
+    }
+
+    /// The probe when the first segment is the path's `depth`th, counted from 0.
+    ///
+    /// Secrets are looked for near the root; below three directories a site that shows source code has files of the
+    /// same names.
+    fn at_depth(&self, depth: usize) -> Probe {
+        let strength = match self.probe.kind {
+            ProbeKind::Credential if depth >= 3 => ProbeStrength::Weak,
+            ProbeKind::Credential | ProbeKind::Admin | ProbeKind::Backup | ProbeKind::Exploit => {
+                self.probe.strength
+            }
+        };
+        Probe { strength, ..self.probe }
     }
 
     /// The lengths of first segments that may fit, as bits.
@@ -247,40 +326,6 @@ fn by_hidden(segment: &str) -> Option<Probe> {
     (!usual).then_some(Probe { kind: ProbeKind::Credential, strength: ProbeStrength::Weak })
 }
 
-/// File names that tell by their end: copies, dumps, keys, archives of whole sites, shells.
-fn by_file_name(parts: &PathParts<'_>, path: &str) -> Option<Probe> {
-    let name = parts.name;
-    if name.len() > 1 && name.ends_with('~') {
-        return Some(Probe { kind: ProbeKind::Backup, strength: ProbeStrength::Strong });
-    }
-    let start = parts.extension_start?;
-    let (stem, extension) = (name.get(..start - 1)?, name.get(start..)?);
-    let is = |known: &str| extension.eq_ignore_ascii_case(known);
-    if let Some((probe_kind, at_root, deeper, _)) =
-        FILE_RULES.iter().find(|(_, _, _, list)| extension.len() < 10 && list.iter().any(|known| is(known)))
-    {
-        // A copy of a script (`index.php.bak`) holds source wherever it lies.
-        let of_script = [".php", ".asp", ".aspx", ".jsp", ".cgi", ".env", ".conf", ".config", ".yml", ".sql"]
-            .iter()
-            .any(|script| stem.len() > script.len() && ends_with(stem, script));
-        let strength = if of_script {
-            ProbeStrength::Strong
-        } else if path.len() == name.len() + 1 {
-            *at_root
-        } else {
-            *deeper
-        };
-        return Some(Probe { kind: *probe_kind, strength });
-    }
-    if ARCHIVE_EXTENSIONS.iter().any(|known| is(known)) {
-        let stem = stem.strip_suffix(".tar").or_else(|| stem.strip_suffix(".sql")).unwrap_or(stem);
-        let whole_site = ARCHIVE_STEMS.iter().any(|known| stem.eq_ignore_ascii_case(known));
-        return whole_site.then_some(Probe { kind: ProbeKind::Backup, strength: ProbeStrength::Strong });
-    }
-    let shell = is("php") && (ends_with(stem, "shell") || ends_with(stem, "backdoor"));
-    shell.then_some(STRONG_EXPLOIT)
-}
-
 /// A tag in angle brackets: nobody types one into a search box, but mail programs and broken links produce some.
 fn has_markup(plain: &[u8]) -> bool {
     plain.windows(2).any(|pair| {
@@ -294,9 +339,19 @@ fn includes_remote_file(plain: &[u8]) -> bool {
         && [b"=http://".as_slice(), b"=https://", b"=ftp://"].iter().any(|scheme| contains(plain, scheme))
 }
 
-/// Whether a query holds nothing but what version marks of assets do.
-fn is_plain(query: &str) -> bool {
-    query.bytes().all(|b| b.is_ascii_alphanumeric() || b"=&-_.,".contains(&b))
+/// Whether a query holds nothing that a payload needs: letters, digits and the marks of parameters. A dot is needed
+/// to name classes and tables, and usual in the version marks of assets.
+fn is_plain(query: &str, asset: bool) -> bool {
+    query.bytes().all(|b| {
+        b.is_ascii_alphanumeric() || matches!(b, b'=' | b'&' | b'-' | b'_' | b',') || (asset && b == b'.')
+    })
+}
+
+/// Case does not count: the bit that tells letters' cases apart is set in both bytes.
+fn bucket_of(segment: &[u8]) -> usize {
+    let first = usize::from(segment[0] | 0x20);
+    let second = usize::from(segment.get(1).copied().unwrap_or_default() | 0x20);
+    (first * 37 + second) % BUCKETS
 }
 
 fn stronger(one: Option<Probe>, other: Option<Probe>) -> Option<Probe> {
@@ -323,6 +378,13 @@ fn contains(text: &[u8], part: &[u8]) -> bool {
 
 const WEAK_EXPLOIT: Probe = Probe { kind: ProbeKind::Exploit, strength: ProbeStrength::Weak };
 const STRONG_EXPLOIT: Probe = Probe { kind: ProbeKind::Exploit, strength: ProbeStrength::Strong };
+
+/// Extensions of source code and configuration.
+const SCRIPTS: [&str; 10] =
+    [".php", ".asp", ".aspx", ".jsp", ".cgi", ".env", ".conf", ".config", ".yml", ".sql"];
+
+/// Some four times the rules.
+const BUCKETS: usize = 2048;
 
 /// How much of a path or query is searched for payloads, in bytes after decoding.
 const MAX_PAYLOAD: usize = 1024;

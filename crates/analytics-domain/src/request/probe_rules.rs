@@ -7,29 +7,29 @@
 use super::ProbeKind::{self, Admin, Backup, Credential, Exploit};
 use super::ProbeStrength::{self, Strong, Weak};
 
-pub(crate) const PATH_RULES: [(ProbeKind, ProbeStrength, &str); 8] = [
+pub(crate) const PATH_RULES: [(ProbeKind, ProbeStrength, &str); 7] = [
     // Ways in that owners use too.
     (
         Admin,
         Weak,
         "wp-login.php wp-admin wp-signup.php xmlrpc.php /wp-json/wp/v2/users wlwmanifest.xml \
          /admin /admin.php /admin.html /administrator /admin-console /admin_area /adminpanel /admincp /cpanel /webmail \
-         /user/login /login.action /login.jsp /signin.php /console /manager /jenkins /gitlab /grafana /kibana \
-         /server-status /server-info /status.php /info.php /test.php /install.php /install /setup /setup.php \
-         /owa /ecp /autodiscover /webdav /roundcube /rcube /joomla /drupal /typo3 /magento /downloader /concrete5 \
-         /cgi-bin /nagios /zabbix /swagger-ui.html /swagger.json /api-docs /v2/_catalog /_cat/indices /_all_dbs \
-         /telescope/requests /horizon /wp-cron.php /nwa /sap/bc/gui/sap/its/webgui* /guacamole /airflow /druid /nacos",
+                   \
+         /server-status /server-info /info.php /test.php /install.php   /setup.php \
+         /owa /ecp /autodiscover /webdav /roundcube /rcube       \
+         /cgi-bin /zabbix /swagger-ui.html /swagger.json /api-docs /v2/_catalog /_cat/indices /_all_dbs \
+         /telescope/requests /wp-cron.php /nwa /sap/bc/gui/sap/its/webgui* /guacamole   /nacos",
     ),
     (
         Admin,
         Strong,
-        "phpmyadmin* php-my-admin* phpmyadmi /pma /pma2* /myadmin /mysql-admin /mysqladmin /dbadmin /sqlmanager /sqladmin \
-         /mysqlmanager /phppgadmin adminer.php adminer-*  /sqlitemanager /webdb /db/webadmin /xampp/phpmyadmin \
+        "phpmyadmin /phpmyadmin-2* /phpmyadmin-3* /phpmyadmin-4* /phpmyadmin-5* /phpmyadmin2* /phpmyadmin3* /phpmyadmin4* /phpmyadmin5* /phpmyadmin_* /_phpmyadmin* php-my-admin phpmyadmi /pma /pma2* /myadmin /mysql-admin /mysqladmin /dbadmin /sqlmanager /sqladmin \
+         /mysqlmanager /phppgadmin adminer.php adminer-4* adminer-5* /sqlitemanager /webdb /db/webadmin /xampp/phpmyadmin \
          manager/html manager/text manager/status host-manager/html jmx-console web-console/invoker \
          invoker/jmxinvokerservlet invoker/ejbinvokerservlet /jolokia /actuator/env /actuator/heapdump \
          /actuator/gateway* /actuator/jolokia /actuator/loggers /actuator/mappings /actuator/beans /actuator/configprops \
          /actuator/threaddump /actuator/trace solr/admin /console/login/loginform.jsp /console/css* /wls-wsat* /_async/asyncresponseservice* \
-         /script /jenkins/script /hudson /druid/indexer* /nacos/v1* /xxl-job-admin /zabbix/jsrpc.php \
+          /jenkins/script /druid/indexer* /nacos/v1* /xxl-job-admin /zabbix/jsrpc.php \
          /administrator/db* /administrator/manifests* /administrator/components* /admin/config.php /admin/fckeditor* /admin/ckeditor* \
          /fckeditor /ckfinder /kcfinder /filemanager/dialog.php /admin/controller* /crx/de* /crx/packmgr* /system/console \
          /bin/querybuilder* /etc.clientlibs/foundation* /setup/setupadministrator.action /server-info.action \
@@ -39,7 +39,7 @@ pub(crate) const PATH_RULES: [(ProbeKind, ProbeStrength, &str); 8] = [
          /tmui /mgmt/tm* /mgmt/shared* /ui/vropspluginui* /sdk/vimservice* /analytics/telemetry* /websso/saml2* \
          /webui/logoutconfirm* /level/15/exec* /core/skin/login.aspx /geoserver/web* /geoserver/ows* /wp-content/mysql.sql \
          /portal/redlion /mifs /aspnet_client/system_web* /_vti_bin* /_vti_pvt* /_layouts/15/toolpane.aspx \
-         /helpdesk/webobjects* /a2billing* /recordings /vtigercrm* /sugarcrm /otrs/installer.pl",
+         /helpdesk/webobjects* /a2billing* /vtigercrm*  ",
     ),
     // Secrets.
     (
@@ -55,11 +55,11 @@ pub(crate) const PATH_RULES: [(ProbeKind, ProbeStrength, &str); 8] = [
          settings.php.* localsettings.php.* database.yml secrets.yml credentials.json credentials.yml secrets.json \
          service-account.json serviceaccountkey.json firebase-adminsdk* google-services.json aws.yml aws-credentials \
          aws.json aws_keys.json s3.json parameters.yml app/config/parameters.yml sftp-config.json sftp.json ftpsync.settings \
-         id_rsa* id_dsa* id_ecdsa* id_ed25519* authorized_keys privatekey.key private.key server.key \
+         id_rsa id_rsa.* id_dsa id_dsa.* id_ecdsa id_ecdsa.* id_ed25519 id_ed25519.* authorized_keys privatekey.key private.key server.key \
          application.properties application.yml application-prod.yml appsettings.json appsettings.production.json \
          web.config local.settings.json terraform.tfstate* terraform.tfvars docker-compose.yml docker-compose.yaml \
-         phpinfo* php_info.php _profiler/phpinfo /debug/default/view* /config/databases.yml \
-         /config.json.bak /storage/logs/laravel.log laravel.log debug.log /error_log /wp-content/debug.log \
+         phpinfo.php* /phpinfo php_info.php _profiler/phpinfo /debug/default/view* /config/databases.yml \
+          /storage/logs/laravel.log laravel.log debug.log /error_log /wp-content/debug.log \
          composer/installed.json /proc/self* /etc/passwd* /etc/shadow* /etc/hosts /etc/group /etc/nginx* /etc/ssl* \
          /root/.* /home/.* getphpinfo.php web-inf meta-inf/maven* /latest/meta-data* /metadata/instance* /computemetadata",
     ),
@@ -68,8 +68,8 @@ pub(crate) const PATH_RULES: [(ProbeKind, ProbeStrength, &str); 8] = [
         Weak,
         "/config.json /config.js /config.yml /config.yaml /config.php /config.xml /config.ini /configuration.php /settings.json /settings.php \
          /composer.json /composer.lock /package.json /package-lock.json /yarn.lock /dockerfile /jenkinsfile /gemfile \
-         /requirements.txt /makefile /readme.md /changelog.txt /license.txt /readme.html /debug /trace /trace.axd \
-         /elmah.axd /crossdomain.xml.bak /secrets /credentials /passwords.txt /password.txt /users.txt",
+         /requirements.txt /makefile /readme.md /changelog.txt /license.txt /readme.html   /trace.axd \
+         /elmah.axd    /passwords.txt /password.txt /users.txt",
     ),
     // Copies.
     (
@@ -78,9 +78,8 @@ pub(crate) const PATH_RULES: [(ProbeKind, ProbeStrength, &str); 8] = [
         "/backup.sql* /dump.sql* /database.sql* /db.sql* /mysql.sql* /site.sql* /data.sql* /users.sql* /wp.sql* \
          /wordpress.sql* /localhost.sql* /bak.sql* /backups.sql* /wp-content/uploads/dump.sql \
          /wp-content/backup-db* /wp-content/backups-dup-lite* /wp-content/updraft* /wp-content/ai1wm-backups* \
-         /wp-snapshots* /administrator/backups* /sites/all/modules/backup* /backupbuddy*",
+         /wp-snapshots* /administrator/backups* /sites/all/modules/backup* /wp-content/uploads/backupbuddy*",
     ),
-    (Backup, Weak, "/backup /backups /bak /old /dump /dumps /db /database /sql /mysql"),
     // Holes of products, and tools by their greeting.
     (
         Exploit,
@@ -91,37 +90,37 @@ pub(crate) const PATH_RULES: [(ProbeKind, ProbeStrength, &str); 8] = [
          /cgi-bin/authlogin.cgi /cgi-bin/kerbynet /cgi-bin/videoconfiguration.cgi /cgi-bin/supervisor* /cgi-bin/viewlog.asp \
          /cgi-bin/mainfunction.cgi /cgi-bin/config.exp /cgi-bin/.. /cgi-bin/bash /cgi-bin/sh /cgi-bin/status \
          /cgi/networkdiag.cgi /cgi-mod/view_help.cgi setup.cgi /apply.cgi /apply_sec.cgi /tmunblock.cgi /tmblock.cgi \
-         /ping.cgi /diag.php /diagnostic.php /device.rsp /shell /shell.php /cmd.php /c99.php /r57.php /wso.php /b374k.php /alfa.php \
+         /ping.cgi /diag.php /diagnostic.php /device.rsp /shell.php /cmd.php /c99.php /r57.php /wso.php /b374k.php /alfa.php \
          /alfacgiapi* /alfanew* /alfashell* /mini.php /marijuana.php /gel4y* /x.php /xx.php /1.php /up.php /upload.php.suspected \
-         /0x.php /fox.php /wp-22.php /wp-l0gin.php /wp-2019.php /radio.php /chosen.php /shell20* /indoxploit* /wp-conflg.php \
+         /0x.php /fox.php /wp-22.php /wp-l0gin.php /wp-2019.php /chosen.php /shell20* /indoxploit* /wp-conflg.php \
          /wp-includes/wlwmanifest.xml /wp-includes/css/wp-config.php /wp-admin/setup-config.php /wp-admin/install.php \
          /wp-content/plugins/wp-file-manager* wp-content/plugins/hellopress* wp-content/plugins/core-plugin* \
          wp-content/plugins/fix* wp-content/plugins/wpstorecart* wp-content/plugins/revslider/temp* \
          wp-content/plugins/dzs-zoomsounds* wp-content/plugins/formcraft* wp-content/plugins/apikey* \
          wp-content/themes/seotheme* /wp-content/uploads/elementor* w00tw00t* muieblackcat* nmaplowercheck* nice%20ports* \
-         nice+ports* trinity.txt.bak sdk/webpro* /evox* /.trash* /portal/info.jsp /nessus* /acunetix* /netsparker* /nikto* \
-         /jbossws /struts* /struts2-showcase* /orders.xhtml /public/index.php/think* /index.php/think* think_app \
+         nice+ports* trinity.txt.bak sdk/webpro* /evox/about /.trash* /portal/info.jsp     \
+         /jbossws /struts/webconsole.html* /struts2-showcase* /orders.xhtml /public/index.php/think* /index.php/think* think_app \
          invokefunction /ueditor/net/controller.ashx /telerik.web.ui.webresource.axd telerik.web.ui.webresource.axd \
          telerik.web.ui.dialoghandler.aspx /desktopmodules/telerik* service/extension/backup/mboximport \
          /zimbraadmin/public* /service/proxy* /remote_agent.php /cacti/remote_agent.php /catalog-portal/ui/oauth/verify* \
-         /ispirit/interface* /general/login_code.php /seeyon* /weaver* /mobile/browser/wfgetlanguage* /yyoa* /servlet/~ic* \
-         /nacos/v1/auth* /oauth/authorize/%24* /functionrouter /api/v1/pods /api/v1/namespaces /containers/json \
+         /ispirit/interface* /general/login_code.php /seeyon/htmlofficeservlet* /weaver/bsh.servlet* /mobile/browser/wfgetlanguage* /yyoa* /servlet/~ic* \
+         /nacos/v1/auth* /oauth/authorize/%24* /functionrouter   /containers/json \
          /images/json /solr/admin/cores /solr/admin/info/system /ws/v1/cluster* /pools/default/buckets /_search/scroll \
-         /_plugin/head /hadoop* /metrics/job* /cluster/cluster /ajax-api/2.0/mlflow* /api/2.0/mlflow* \
-         /php/ztp_gate.php* /php/utils/createremoteappwebsession.php* /index.php/.js.map /unauth* /ssl-vpn/hipreport.esp \
-         /api/sonicos* /rest-api/json* /webtools/control* /ofbiz* /viewpoint* /hp/device* /sitecore/shell* /umbraco/rest* \
-         /ssi/execcmd* /graphiql/..* /jsp/admin* /reportserver/pages/reportviewer.aspx.* /lms/db.* /locale.json.bak \
+         /_plugin/head   /cluster/cluster /ajax-api/2.0/mlflow* /api/2.0/mlflow* \
+         /php/ztp_gate.php* /php/utils/createremoteappwebsession.php* /index.php/.js.map /unauth /ssl-vpn/hipreport.esp \
+         /api/sonicos* /rest-api/json* /webtools/control*   /hp/device* /sitecore/shell* /umbraco/rest* \
+         /ssi/execcmd* /graphiql/..* /jsp/admin* /reportserver/pages/reportviewer.aspx.* /lms/db.*  \
          /language/swedish* /login.cgi /bin/zhttpd* /sys_man_file* /picsdesc.xml /wanipcn.xml /ctrlt/deviceupgrade_1 \
-         /ud/act* /web_shell_cmd.gch /currentsetting.htm /backupmgt* /editblackandwhitelist /onvif/device_service \
+         /ud/act /web_shell_cmd.gch /currentsetting.htm /backupmgt* /editblackandwhitelist /onvif/device_service \
          /isapi/security* /sdk/weblanguage /nmc/rest* /nuuo* /__debugging_center_utils___.php /upgrade_handle.php",
     ),
     (
         Exploit,
         Weak,
-        "/xmlrpc /solr /actuator /jmx /stalker_portal* /streaming/clients_live.php \
-         /player_api.php /panel_api.php /c/version.js /client_area /system_api.php /magmi /rss/catalog /rss/order* \
-         /api/jsonws* /api/geojson /vendor /vendors /node_modules /lib/composer.json /pub/errors* /ab2g /ab2h /aaa9 \
-         /aab8 /aab9 /t4 /bag2 /webclient /owncloud/apps/graphapi* /apps/graphapi* /wp-plain.php /about/function.php",
+        "/xmlrpc /actuator   /streaming/clients_live.php \
+         /player_api.php /panel_api.php /c/version.js /system_api.php /magmi /rss/order/new \
+         /api/jsonws*     /lib/composer.json /ab2g /ab2h /aaa9 \
+         /aab8 /aab9 /t4 /bag2 /owncloud/apps/graphapi* /apps/graphapi* /wp-plain.php /about/function.php",
     ),
 ];
 
@@ -196,13 +195,10 @@ pub(crate) const PAYLOADS: [(ProbeKind, ProbeStrength, &[&str]); 3] = [
             "\u{0}.",
             "/etc/passwd",
             "/etc/shadow",
-            "/etc/group",
-            "/etc/hosts",
             "/proc/self/",
             "/proc/version",
             "win.ini",
             "boot.ini",
-            "system32",
             "file:///",
             "php://",
             "expect://",
@@ -211,8 +207,6 @@ pub(crate) const PAYLOADS: [(ProbeKind, ProbeStrength, &[&str]); 3] = [
             "data://text",
             "data:text/plain;base64",
             ".ssh/",
-            "web-inf/",
-            "wp-config.php",
             "169.254.169.254",
             // Lookups and expressions of Java and templates.
             "${jndi:",
@@ -228,109 +222,95 @@ pub(crate) const PAYLOADS: [(ProbeKind, ProbeStrength, &[&str]); 3] = [
             "%{#",
             "#_memberaccess",
             "getruntime(",
-            "java.lang.",
             "freemarker.template",
             "class.module.classloader",
             "class.classloader",
-            "org.apache.commons",
             "processbuilder",
             "{{7*7}}",
             "${7*7}",
             "__globals__",
-            "__class__",
             // SQL.
-            "union select ",
             "union select/",
             "union select(",
             "union all select",
             "union/**/",
             "union distinct select",
-            "information_schema",
-            "' or '",
+            "union select 1",
+            "union select null",
+            "union select char",
+            "union select concat",
+            "union select @",
+            "union select 0x",
+            "union select user",
+            "union select version",
+            "powershell -",
+            "powershell.exe",
+            "/bin/busybox",
+            "alert(1",
+            "alert('",
+            "alert(\"",
+            "alert(document",
+            "(document.cookie",
+            "call_user_func_array&vars",
+            "' or ''='",
+            "${dns",
+            "${url",
+            "${script",
+            "$(echo",
+            "$(curl",
+            "$(wget",
+            "$(id",
+            "$(cat",
+            "${ifs}",
+            "c:/win",
+            "c:\\win",
+            "' or '1",
             "' or 1=1",
             "'or'1'='1",
             " or 1=1",
-            "\" or \"",
-            "' and '",
             " and 1=1",
             "' and sleep",
-            "pg_sleep(",
             "waitfor delay",
-            "benchmark(",
-            "load_file(",
             "into outfile",
             "into dumpfile",
-            "extractvalue(",
-            "updatexml(",
-            "group_concat(",
-            "xp_cmdshell",
-            "null,null",
             "@@version",
             "dbms_pipe",
             "utl_http",
-            "sysobjects",
             "select char",
             "selectchar(",
             "unhex(hex(",
             "';--",
             "' --",
-            "sqlmap",
             // Markup and script.
             "<script",
             "</script",
             "<svg",
             "<iframe",
-            "onerror=",
-            "onload=",
-            "onmouseover=",
-            "onfocus=",
-            "javascript:",
             "vbscript:",
-            "document.cookie",
-            "string.fromcharcode",
-            "alert(",
             "fromcharcode(",
             // Commands.
-            "/bin/sh",
-            "/bin/bash",
-            "cmd.exe",
-            "powershell",
             ";wget",
             "; wget",
             "|wget",
             "`wget",
-            "wget http",
-            "curl http",
             ";curl",
             "cd /tmp",
             "chmod 777",
-            "busybox",
             "|whoami",
             ";id;",
             "|id|",
-            "$(id)",
-            "nslookup ",
             "/dev/tcp",
             // PHP and others.
-            "<?php",
             "<?=",
-            "call_user_func",
             "invokefunction",
             "\\think\\",
             "think\\app",
-            "allow_url_include",
             "auto_prepend_file",
-            "base64_decode(",
-            "shell_exec(",
-            "passthru(",
-            "phpinfo(",
-            "system(",
             "print(md5",
             "die(md5",
             "die(@md5",
             "xdebug_session_start",
             "eval-stdin",
-            "disable_functions",
             "set-cookie:",
             "\r\nlocation:",
         ],
@@ -339,6 +319,52 @@ pub(crate) const PAYLOADS: [(ProbeKind, ProbeStrength, &[&str]); 3] = [
         Exploit,
         Weak,
         &[
+            "/etc/hosts",
+            "/etc/group",
+            "system32",
+            "' or '",
+            "' and '",
+            "\" or \"",
+            "information_schema",
+            "java.lang.",
+            "org.apache.commons",
+            "javascript:",
+            "onerror=",
+            "onload=",
+            "onfocus=",
+            "onmouseover=",
+            "document.cookie",
+            "/bin/sh",
+            "/bin/bash",
+            "cmd.exe",
+            "wget http",
+            "curl http",
+            "base64_decode(",
+            "shell_exec(",
+            "passthru(",
+            "phpinfo(",
+            "system(",
+            "call_user_func",
+            "benchmark(",
+            "pg_sleep(",
+            "load_file(",
+            "extractvalue(",
+            "updatexml(",
+            "group_concat(",
+            "null,null",
+            "web-inf/",
+            "wp-config.php",
+            "__class__",
+            "union select ",
+            "allow_url_include",
+            "disable_functions",
+            "alert(",
+            "<?php",
+            "sysobjects",
+            "nslookup ",
+            "string.fromcharcode",
+            "xp_cmdshell",
+            "sqlmap",
             "substr(",
             "substring(",
             "varchar(",

@@ -65,7 +65,8 @@ impl<'a> Referrer<'a> {
         }
         let Some((web, host, path)) = taken_apart(value) else { return Self::Unreadable };
         if web && policy.is_own_host(host) {
-            let path = path.split(['?', '#']).next().filter(|path| !path.is_empty()).unwrap_or("/");
+            let end = path.bytes().position(|b| matches!(b, b'?' | b'#')).unwrap_or(path.len());
+            let path = if end == 0 { "/" } else { &path[..end] };
             let path = cut(path, super::target::MAX_PATH);
             return Self::Internal { path, path_hash: PathHash::of(path) };
         }
@@ -86,12 +87,15 @@ impl<'a> Referrer<'a> {
 
 /// Whether a URL is one of the web (and not of an app), its host, and the rest after it.
 fn taken_apart(url: &str) -> Option<(bool, &str, &str)> {
-    let (scheme, rest) = url.split_once("://")?;
-    let web = scheme.eq_ignore_ascii_case("https") || scheme.eq_ignore_ascii_case("http");
-    if !web && !scheme.eq_ignore_ascii_case("android-app") && !scheme.eq_ignore_ascii_case("ios-app") {
-        return None;
-    }
-    let (authority, path) = rest.split_at(rest.find(['/', '?', '#', '\\']).unwrap_or(rest.len()));
+    let scheme = |name: &str| {
+        let (start, rest) = url.split_at_checked(name.len())?;
+        start.eq_ignore_ascii_case(name).then_some(rest)
+    };
+    let web = scheme("https://").or_else(|| scheme("http://"));
+    let rest = web.or_else(|| scheme("android-app://")).or_else(|| scheme("ios-app://"))?;
+    let end = rest.bytes().position(|b| matches!(b, b'/' | b'?' | b'#' | b'\\')).unwrap_or(rest.len());
+    let (authority, path) = rest.split_at(end);
+    let web = web.is_some();
     Some((web, host_of(authority)?, path))
 }
 

@@ -67,12 +67,14 @@ impl<'a> Target<'a> {
         let (origin, form) = origin_form(policy, target);
         let scan = Scan::of(origin.as_bytes());
         let (path, query) = split(origin, scan.end);
+        let name = path.get(scan.name_start..).unwrap_or_default();
         let parts = PathParts {
             path,
             first: scan.first(path),
-            name: path.get(scan.name_start..).unwrap_or_default(),
+            name,
             name_start: scan.name_start,
-            extension_start: scan.extension_start(),
+            // A dot that begins the name makes no extension.
+            extension_start: name.rfind('.').filter(|dot| *dot > 0).map(|dot| dot + 1),
         };
         let ruled = policy.ruled(path);
         let said = ruled.unwrap_or_else(|| by_path(policy.extensions(), &parts, query));
@@ -170,9 +172,8 @@ struct Scan {
     end: usize,
     first_end: Option<usize>,
     name_start: usize,
-    last_dot: Option<usize>,
-    last_digit: Option<usize>,
     depth: u8,
+    digits: bool,
     suspect: bool,
     hidden: bool,
 }
@@ -180,31 +181,30 @@ struct Scan {
 impl Scan {
     fn of(origin: &[u8]) -> Self {
         let mut scan = Self { end: origin.len(), ..Self::default() };
-        let mut depth = 0usize;
+        let (mut depth, mut seen) = (0usize, 0u8);
         for (at, byte) in origin.iter().enumerate() {
-            match CLASSES[usize::from(*byte)] {
-                Class::Plain => {}
-                Class::Digit => scan.last_digit = Some(at),
-                Class::Slash => {
-                    if at > scan.name_start {
-                        depth += 1;
-                        scan.first_end.get_or_insert(at);
-                    }
-                    scan.name_start = at + 1;
+            let class = CLASSES[usize::from(*byte)];
+            seen |= class;
+            if class & STOPS == 0 {
+                continue;
+            }
+            if class == SLASH {
+                if at > scan.name_start {
+                    depth += 1;
+                    scan.first_end.get_or_insert(at);
                 }
-                Class::Dot => {
-                    scan.hidden |= at == scan.name_start;
-                    scan.last_dot = Some(at);
-                }
-                Class::Suspect => scan.suspect = true,
-                Class::End => {
-                    scan.end = at;
-                    break;
-                }
+                scan.name_start = at + 1;
+            } else if class == DOT {
+                scan.hidden |= at == scan.name_start;
+            } else {
+                scan.end = at;
+                break;
             }
         }
         depth += usize::from(scan.end > scan.name_start);
         scan.depth = depth.min(255) as u8;
+        scan.suspect = seen & SUSPECT != 0;
+        scan.digits = seen & DIGIT != 0;
         scan
     }
 
@@ -212,14 +212,12 @@ impl Scan {
         path.get(..self.first_end.unwrap_or(self.end)).unwrap_or(path).trim_start_matches('/')
     }
 
-    /// Where in the name the extension begins; a dot that begins the name makes no extension.
-    fn extension_start(&self) -> Option<usize> {
-        self.last_dot.filter(|dot| *dot > self.name_start).map(|dot| dot + 1 - self.name_start)
-    }
-
     fn last_number(&self, path: &[u8]) -> Option<u64> {
-        let end = self.last_digit? + 1;
-        let run = path.get(..end)?.iter().rev().take_while(|byte| byte.is_ascii_digit()).take(MAX_DIGITS + 1);
+        if !self.digits {
+            return None;
+        }
+        let end = path.iter().rposition(u8::is_ascii_digit)? + 1;
+        let run = path[..end].iter().rev().take_while(|byte| byte.is_ascii_digit()).take(MAX_DIGITS + 1);
         let (mut number, mut unit, mut digits) = (0u64, 1u64, 0);
         for byte in run {
             digits += 1;
@@ -233,26 +231,24 @@ impl Scan {
     }
 }
 
-#[derive(Clone, Copy)]
-enum Class {
-    Plain,
-    Digit,
-    Slash,
-    Dot,
-    Suspect,
-    End,
-}
+const SLASH: u8 = 1;
+const DOT: u8 = 2;
+const END: u8 = 4;
+const DIGIT: u8 = 8;
+/// Bytes that ordinary paths do without and payloads need.
+const SUSPECT: u8 = 16;
+/// The classes at which the pass has something to note at once.
+const STOPS: u8 = SLASH | DOT | END;
 
-/// Suspect are bytes that ordinary paths do without and payloads need.
-const CLASSES: [Class; 256] = {
-    let mut classes = [Class::Plain; 256];
+const CLASSES: [u8; 256] = {
+    let mut classes = [0; 256];
     let mut byte = 0;
     while byte < 256 {
         classes[byte] = match byte as u8 {
-            b'/' => Class::Slash,
-            b'.' => Class::Dot,
-            b'0'..=b'9' => Class::Digit,
-            b'?' | b'#' => Class::End,
+            b'/' => SLASH,
+            b'.' => DOT,
+            b'0'..=b'9' => DIGIT,
+            b'?' | b'#' => END,
             0..=b' '
             | b'"'
             | b'$'
@@ -266,8 +262,8 @@ const CLASSES: [Class; 256] = {
             | b'`'
             | b'{'
             | b'|'
-            | 127 => Class::Suspect,
-            _ => Class::Plain,
+            | 127 => SUSPECT,
+            _ => 0,
         };
         byte += 1;
     }

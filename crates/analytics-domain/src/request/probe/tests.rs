@@ -37,6 +37,7 @@ use rstest::rstest;
 #[case("/search?q=%3Cscript%3Ealert(1)%3C/script%3E", ProbeKind::Exploit)]
 #[case("/start.php?lang=http://evil.example/x.txt?", ProbeKind::Exploit)]
 #[case("/style.css?v=../../etc/passwd", ProbeKind::Exploit)]
+#[case("/Telerik.Web.UI.WebResource.axd?type=rau", ProbeKind::Exploit)]
 fn strong_probes_are_known(#[case] target: &str, #[case] kind: ProbeKind) {
     assert_eq!(probe(target), Some(Probe { kind, strength: ProbeStrength::Strong }));
 }
@@ -48,6 +49,8 @@ fn strong_probes_are_known(#[case] target: &str, #[case] kind: ProbeKind) {
 #[case("/.hidden", ProbeKind::Credential)]
 #[case("/schemas/v1/tables.sql", ProbeKind::Backup)]
 #[case("/search?q=substr(", ProbeKind::Exploit)]
+#[case("/search?q=%22cats%22+or+%22dogs%22", ProbeKind::Exploit)]
+#[case("/me/project/blob/main/.gitlab-ci.yml", ProbeKind::Credential)]
 #[case("/search?q=<b>bold", ProbeKind::Exploit)]
 fn what_owners_and_the_curious_ask_for_too_is_weak(#[case] target: &str, #[case] kind: ProbeKind) {
     assert_eq!(probe(target), Some(Probe { kind, strength: ProbeStrength::Weak }));
@@ -73,6 +76,11 @@ fn what_owners_and_the_curious_ask_for_too_is_weak(#[case] target: &str, #[case]
 #[case("/style.css?v=1.2.3")]
 #[case("/a...b/c")]
 #[case("/gitea/docs")]
+#[case("/phpmyadmin/themes/style.css")]
+#[case("/blog/phpmyadmin-tutorial")]
+#[case("/unauthorized")]
+#[case("/docs/struts-guide")]
+#[case("/search?q=cats%20and%20dogs")]
 fn ordinary_requests_are_no_probes(#[case] target: &str) {
     assert_eq!(probe(target), None);
 }
@@ -98,7 +106,7 @@ proptest! {
         let rule = at.get(&table.rules);
         let path = alloc::format!("/{}{}", rule.first, rule.rest);
         let path = if upper { path.to_ascii_uppercase() } else { path };
-        let found = table.by_segments(&path, false).expect("the pattern itself fits");
+        let found = table.by_segments(&path, 0, false).expect("the pattern itself fits");
         prop_assert!(found.strength >= rule.probe.strength);
     }
 }
