@@ -168,6 +168,41 @@ fn every_format_has_a_line_for_each_request() {
     }
 }
 
+#[test]
+fn this_products_reader_gets_every_request_back_from_every_text_format() {
+    use crate::ingest::access_log::{self, LineParser, Scratch};
+    let names = [
+        (LogFormat::Combined, "combined"),
+        (LogFormat::Common, "common"),
+        (LogFormat::VhostCombined, "vhost-combined"),
+    ];
+    for (format, name) in names {
+        let options = SimulationOptions { log_format: format, ..small() };
+        let (log, ..) = run(&options);
+        let traffic = Traffic::generate(&SimulationPlan::new(options).unwrap());
+        let mut parser = LineParser::new(access_log::LogFormat::from_name(name).unwrap());
+        let mut scratch = Scratch::default();
+        for (line, record) in log.split(|byte| *byte == b'\n').zip(&traffic.records) {
+            let read = parser.parse(&mut scratch, line).unwrap().unwrap();
+            let visitor = &traffic.trace.visitors[record.hit.visitor as usize];
+            let some = |symbol| Some(traffic.trace.text(symbol)).filter(|text| !text.is_empty());
+            assert_eq!(read.at.timestamp_micros(), record.at / 1_000_000 * 1_000_000, "{name}");
+            assert_eq!(read.peer, visitor.address);
+            assert_eq!(
+                (read.method, read.target),
+                (record.hit.method.as_str(), traffic.trace.text(record.hit.path))
+            );
+            assert_eq!(read.status, Some(record.hit.status));
+            if format != LogFormat::Common {
+                assert_eq!(
+                    (read.referrer, read.user_agent),
+                    (some(record.hit.referrer), some(visitor.agent))
+                );
+            }
+        }
+    }
+}
+
 /// `analytics simulate --seed 1 --hours 6 --people 40 --intensity 0.25 --site-pages 150 --actors <SAMPLE_ACTORS>
 /// --out docs/sample/access.log --labels docs/sample/labels.jsonl` writes the sample anew.
 #[test]
