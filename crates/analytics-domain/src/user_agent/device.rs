@@ -1,6 +1,6 @@
 //! Which kind of device an agent names.
 
-use super::phrases::{Index, Words};
+use super::phrases::{Index, Word};
 use super::tokens::Agent;
 use super::{DeviceType, Product};
 
@@ -9,8 +9,8 @@ use super::{DeviceType, Product};
 /// A television or console says so in a word of its own. An Android device is a phone if it says `Mobile`, as Google
 /// asks makers to do, and a tablet if it does not. Applications that are not browsers do not follow that rule, so
 /// without a Mozilla token an Android device is a phone.
-pub(super) fn device(text: &str, agent: &Agent<'_>, system: Option<&Product>) -> DeviceType {
-    let hint = hint(text);
+pub(super) fn device(text: &str, hint: Hint, agent: &Agent<'_>, system: Option<&Product>) -> DeviceType {
+    let hint = hint.0;
     if let Some(kind @ (DeviceType::Tv | DeviceType::Console)) = hint {
         return kind;
     }
@@ -37,18 +37,21 @@ pub(super) fn device(text: &str, agent: &Agent<'_>, system: Option<&Product>) ->
     }
 }
 
-/// The most telling word: a television or console before a tablet before a phone.
-fn hint(text: &str) -> Option<DeviceType> {
-    let bytes = text.as_bytes();
-    let mut best: Option<DeviceType> = None;
-    for word in Words::new(bytes) {
-        let Some(place) = INDEX.find(PHRASES, bytes, &word, |_| true) else { continue };
-        let kind = kind_of(place);
-        if weight(Some(kind)) > weight(best) {
-            best = Some(kind);
+/// What the most telling word so far says: a television or console before a tablet before a phone.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Hint(Option<DeviceType>);
+
+impl Hint {
+    /// Takes note of a word of the agent.
+    #[inline]
+    pub(super) fn note(&mut self, text: &[u8], word: &Word) {
+        if let Some(place) = INDEX.find(PHRASES, text, word, |_| true) {
+            let kind = Some(kind_of(place));
+            if weight(kind) > weight(self.0) {
+                self.0 = kind;
+            }
         }
     }
-    best
 }
 
 const fn weight(kind: Option<DeviceType>) -> u8 {

@@ -21,6 +21,7 @@ use core::fmt;
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
+use phrases::Words;
 use tokens::Agent;
 
 /// What one user agent tells.
@@ -62,8 +63,13 @@ impl UserAgent {
         let text = text[..text.floor_char_boundary(Self::MAX_BYTES)].trim_matches([' ', '\t', '"', '\'']);
         let agent = Agent::read(text);
         let os = system::system(&agent);
-        let device = device::device(text, &agent, os.as_ref());
-        let declared = declared::declared(text, &agent, device);
+        let (mut hint, mut names) = (device::Hint::default(), declared::Names::default());
+        for word in Words::new(text.as_bytes()) {
+            hint.note(text.as_bytes(), &word);
+            names.note(text, &word);
+        }
+        let device = device::device(text, hint, &agent, os.as_ref());
+        let declared = names.declared(text, &agent, device);
         let device_type = if declared.is_some() { DeviceType::Bot } else { device };
         Self {
             device_type,

@@ -1,6 +1,6 @@
 //! Finds which of many known phrases a text names, at word boundaries, in one pass.
 //!
-//! A word is a run of ASCII letters and digits. A phrase is looked up by the hash of its first word in an index that
+//! A word is a run of ASCII letters and digits with at least one letter. A phrase is looked up by the hash of its first word in an index that
 //! the compiler builds, so that nothing is built at run time and nothing is shared behind a lock. A phrase never
 //! matches inside a word: `bot` is in `a bot/1.0` and is not in `cubot`.
 
@@ -32,6 +32,7 @@ impl<const SLOTS: usize> Index<SLOTS> {
     /// The longest phrase whose first word is `word` and that stands whole in `text` there, as its place.
     ///
     /// `phrases` are those the index was built from; a place that `admits` refuses is passed over.
+    #[inline]
     pub(super) fn find(
         &self,
         phrases: &[&str],
@@ -76,34 +77,41 @@ pub(super) struct Words<'a> {
     at: usize,
     start: usize,
     hash: u32,
+    lettered: bool,
 }
 
 impl<'a> Words<'a> {
     pub(super) fn new(text: &'a [u8]) -> Self {
-        Self { text, at: 0, start: 0, hash: SEED }
+        Self { text, at: 0, start: 0, hash: SEED, lettered: false }
     }
 }
 
 impl Iterator for Words<'_> {
     type Item = Word;
 
+    #[inline]
     fn next(&mut self) -> Option<Word> {
-        while let Some(&byte) = self.text.get(self.at) {
-            if !byte.is_ascii_alphanumeric() {
-                self.at += 1;
+        let mut class = CLASSES[usize::from(*self.text.get(self.at)?)];
+        loop {
+            let next = self.text.get(self.at + 1).map_or(SEPARATOR, |byte| CLASSES[usize::from(*byte)]);
+            self.at += 1;
+            if class == SEPARATOR {
                 self.start = self.at;
                 self.hash = SEED;
-                continue;
+                self.lettered = false;
+            } else {
+                self.hash = step(self.hash, class);
+                self.lettered |= is_letter(class);
+                let whole = next == SEPARATOR;
+                if self.lettered && (whole || (is_letter(class) && !is_letter(next))) {
+                    return Some(Word { start: self.start, end: self.at, whole, hash: finish(self.hash) });
+                }
             }
-            self.hash = mix(self.hash, byte);
-            self.at += 1;
-            let next = self.text.get(self.at).copied().unwrap_or(b' ');
-            let whole = !next.is_ascii_alphanumeric();
-            if whole || (next.is_ascii_digit() && byte.is_ascii_alphabetic()) {
-                return Some(Word { start: self.start, end: self.at, whole, hash: finish(self.hash) });
+            if self.at >= self.text.len() {
+                return None;
             }
+            class = next;
         }
-        None
     }
 }
 
@@ -123,19 +131,38 @@ fn stands_at(text: &[u8], start: usize, phrase: &[u8]) -> bool {
 
 const fn first_word(phrase: &[u8]) -> u32 {
     let mut hash = SEED;
-    let mut at = 0;
+    let (mut at, mut lettered) = (0, false);
     while at < phrase.len() && phrase[at].is_ascii_alphanumeric() {
-        hash = mix(hash, phrase[at]);
+        hash = step(hash, phrase[at].to_ascii_lowercase());
+        lettered |= phrase[at].is_ascii_alphabetic();
         at += 1;
     }
-    assert!(at > 0, "a phrase begins with a letter or a digit");
+    assert!(lettered, "a phrase begins with a word, and a word has a letter");
     finish(hash)
 }
 
-/// One step of FNV-1a, blind to case.
-const fn mix(hash: u32, byte: u8) -> u32 {
-    (hash ^ byte.to_ascii_lowercase() as u32).wrapping_mul(0x0100_0193)
+/// One step of FNV-1a.
+const fn step(hash: u32, class: u8) -> u32 {
+    (hash ^ class as u32).wrapping_mul(0x0100_0193)
 }
+
+const fn is_letter(class: u8) -> bool {
+    class >= b'a'
+}
+
+/// What a byte is to a word: a letter in lower case, a digit, or [`SEPARATOR`].
+static CLASSES: [u8; 256] = {
+    let mut classes = [SEPARATOR; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        if (byte as u8).is_ascii_alphanumeric() {
+            classes[byte] = (byte as u8).to_ascii_lowercase();
+        }
+        byte += 1;
+    }
+    classes
+};
+const SEPARATOR: u8 = 0;
 
 /// Spreads the last byte over all bits, which FNV-1a alone does not.
 const fn finish(hash: u32) -> u32 {
@@ -176,7 +203,7 @@ mod tests {
 
     #[test]
     fn words_end_at_digits_too() {
-        let text = b"MJ12bot2 \xc3\xa4b";
+        let text = b"MJ12bot2 \xc3\xa4b 537.36";
         let ends: Vec<(usize, usize, bool)> =
             Words::new(text).map(|word| (word.start, word.end, word.whole)).collect();
         assert_eq!(ends, [(0, 2, false), (0, 7, false), (0, 8, true), (11, 12, true)]);

@@ -97,13 +97,20 @@ impl<'a> Agent<'a> {
                 return;
             }
         }
-        let mut fields = piece.splitn(3, '/');
-        let name = fields.next().unwrap_or_default();
-        let version = fields.next().unwrap_or_default();
+        let (name, rest) = cut_at_slash(piece);
+        let (version, _) = cut_at_slash(rest);
         if let Some(slot) = self.products.get_mut(self.product_count) {
             *slot = Token { name, version };
             self.product_count += 1;
         }
+    }
+}
+
+/// What stands before and after the first slash; all before it if there is none.
+fn cut_at_slash(piece: &str) -> (&str, &str) {
+    match piece.bytes().position(|byte| byte == b'/') {
+        Some(at) => (&piece[..at], &piece[at + 1..]),
+        None => (piece, ""),
     }
 }
 

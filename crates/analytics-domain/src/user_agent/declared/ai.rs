@@ -5,33 +5,30 @@
 /// Collect training data.
 #[rustfmt::skip]
 pub(super) const TRAINING: &[&str] = &[
-    "^Anomura", "^Awario", "^ImageMind", "^Novellum", "^YaK", "AgentTimes", "AI2Bot",
-    "Ai2Bot-DeepResearchEval", "AI2Bot-Dolma", "anthropic-ai", "Applebot-Extended", "Aranet-SearchBot",
-    "atlassian-bot", "AzureAI-SearchBot", "Brightbot", "Brightbot 1.0", "Bytespider", "CCBot",
-    "Channel3Bot", "ChatGLM-Spider", "ClaudeBot", "CloudVertexBot", "cohere-ai",
-    "cohere-training-data-crawler", "Cotoyogi", "Datenbank Crawler", "DeepSeekBot", "Echobot Bot",
-    "ExteContextCrawl", "FacebookBot", "Factset_spyderbot", "Flyriverbot", "FriendlyCrawler",
-    "Google-CloudVertexBot", "Google-Extended", "Google-Firebase", "GoogleOther", "GoogleOther-Image",
-    "GoogleOther-Video", "GPTBot", "GrokBot", "ICC-Crawler", "ImagesiftBot", "imageSpider", "img2dataset",
-    "ISSCyberRiskCrawler", "Kangaroo Bot", "KunatoCrawler", "laion-huggingface-processor",
-    "LAIONDownloader", "linkReader", "meta-externalagent", "MyCentralAIScraperBot", "NagetBot",
-    "netEstate Imprint Crawler", "newsai", "omgili", "omgilibot", "PanguBot", "Panscient", "panscient.com",
-    "Poseidon Research Crawler", "Reflectionbot", "SBIntuitionsBot", "semantic-visions",
-    "Sidetrade indexer bot", "Spawning-AI", "Spider", "TaraGroup Intelligent Bot", "The Knowledge AI",
-    "Thinkbot", "TikTokSpider", "Timpibot", "TSM-turingos", "VelenPublicWebCrawler", "Webzio-Extended",
-    "xAI-Bot", "YandexAdditional", "YandexAdditionalBot",
+    "^Anomura", "^ImageMind", "^Novellum", "^YaK", "AgentTimes", "AI2Bot", "Ai2Bot-DeepResearchEval",
+    "AI2Bot-Dolma", "anthropic-ai", "Applebot-Extended", "Brightbot", "Brightbot 1.0", "Bytespider",
+    "CCBot", "Channel3Bot", "ChatGLM-Spider", "ClaudeBot", "cohere-ai", "cohere-training-data-crawler",
+    "Cotoyogi", "Datenbank Crawler", "DeepSeekBot", "Echobot Bot", "ExteContextCrawl", "FacebookBot",
+    "Factset_spyderbot", "Flyriverbot", "FriendlyCrawler", "Google-Extended", "GPTBot", "GrokBot",
+    "ICC-Crawler", "ImagesiftBot", "imageSpider", "img2dataset", "ISSCyberRiskCrawler", "Kangaroo Bot",
+    "KunatoCrawler", "laion-huggingface-processor", "LAIONDownloader", "linkReader", "meta-externalagent",
+    "MyCentralAIScraperBot", "NagetBot", "netEstate Imprint Crawler", "newsai", "omgili", "omgilibot",
+    "PanguBot", "Panscient", "panscient.com", "Poseidon Research Crawler", "Reflectionbot",
+    "SBIntuitionsBot", "semantic-visions", "Sidetrade indexer bot", "Spawning-AI",
+    "TaraGroup Intelligent Bot", "The Knowledge AI", "Thinkbot", "TikTokSpider", "Timpibot", "TSM-turingos",
+    "VelenPublicWebCrawler", "Webzio-Extended", "xAI-Bot",
 ];
 
 /// Build an index, or fetch for one, that an AI product searches.
 #[rustfmt::skip]
 pub(super) const SEARCH: &[&str] = &[
-    "AddSearchBot", "aiHitBot", "AISearchBot", "AIWebIndex", "amazon-kendra", "AmazonBot-Search",
-    "Amzn-SearchBot", "Andibot", "Applebot-AI", "bigsur.ai", "Bravest", "Claude-SearchBot",
-    "Cloudflare-AutoRAG", "CragCrawler", "Crawl4AI", "Crawlspace", "Diffbot", "ExaSearchBot", "Firecrawl",
-    "FirecrawlAgent", "HenkBot", "iAskBot", "iaskspider", "kagi-search", "KendraBot", "LinerBot",
+    "AddSearchBot", "aiHitBot", "AISearchBot", "AIWebIndex", "amazon-kendra", "Amzn-SearchBot", "Andibot",
+    "Aranet-SearchBot", "AzureAI-SearchBot", "bigsur.ai", "Claude-SearchBot", "Cloudflare-AutoRAG",
+    "CloudVertexBot", "CragCrawler", "Crawl4AI", "Crawlspace", "Diffbot", "ExaSearchBot", "Firecrawl",
+    "FirecrawlAgent", "Google-CloudVertexBot", "HenkBot", "iAskBot", "iaskspider", "KendraBot", "LinerBot",
     "LinkupBot", "meta-webindexer", "Mozilla-Tabstack", "OAI-SearchBot", "PerplexityBot",
     "Querit-SearchBot", "QueritBot", "ShapBot", "TavilyBot", "Terra Cotta", "TerraCotta", "TongyiBot",
-    "YiyanBot", "YouBot", "ZanistaBot",
+    "YandexAdditional", "YandexAdditionalBot", "YiyanBot", "YouBot", "ZanistaBot",
 ];
 
 /// Fetch a page because a person asked.
@@ -39,7 +36,7 @@ pub(super) const SEARCH: &[&str] = &[
 pub(super) const USER_FETCH: &[&str] = &[
     "amazon-QBusiness", "Amzn-User", "ApifyBot", "ApifyWebsiteContentCrawler", "Bedrockbot", "ChatGPT-User",
     "Claude-User", "Claude-Web", "DuckAssistBot", "GeistHaus-PageFetcher", "Gemini-Deep-Research",
-    "Google-NotebookLM", "GoogleAgent-URLContext", "kagi-fetcher", "Kimi-User", "KlaviyoAIBot",
+    "Google-Firebase", "Google-NotebookLM", "GoogleAgent-URLContext", "kagi-fetcher", "Kimi-User",
     "meta-externalfetcher", "MistralAI-User", "NotebookLM", "Perplexity-User", "PerplexityUser", "PhindBot",
     "Poggio-Citations", "QuillBot", "quillbot.com", "Shap-User", "UseAI",
 ];
@@ -48,8 +45,7 @@ pub(super) const USER_FETCH: &[&str] = &[
 #[rustfmt::skip]
 pub(super) const AGENT: &[&str] = &[
     "^Code", "^Cursor", "^Devin", "^OpenAI", "^opencode", "^Operator", "^Trae",
-    "Amazon-Bedrock-AgentCore-Browser", "AmazonBuyForMe", "Anchor Browser", "bedrock-agentcore",
-    "ChatGPT Agent", "Claude-Code", "CodexCLI", "Comet-Agent", "Gemini-CLI", "Google-Agent",
-    "Google-Gemini-CLI", "GoogleAgent-Mariner", "Lightpanda", "Manus-User", "NovaAct",
-    "opencode-smartfetch", "TwinAgent",
+    "Amazon-Bedrock-AgentCore-Browser", "AmazonBuyForMe", "Anchor Browser", "ChatGPT Agent", "Claude-Code",
+    "Gemini-CLI", "Google-Agent", "Google-Gemini-CLI", "GoogleAgent-Mariner", "Lightpanda", "Manus-User",
+    "NovaAct", "opencode-smartfetch", "TwinAgent",
 ];

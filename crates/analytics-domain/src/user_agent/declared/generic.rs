@@ -7,22 +7,24 @@ use super::super::phrases::Word;
 use super::super::tokens::Agent;
 use super::super::{AutomationKind, Declared, DeviceType};
 
-/// Whether a word of the text ends as crawlers' names do, and stands where a name can stand.
+/// The kind of automation that a word of the text names by its ending, if it stands where a name can stand.
 ///
 /// Not in an address (`x.com/bot`), and not in the model of an Android device, where `B BOT 550` is a phone.
-pub(super) fn names_a_crawler(text: &str, word: &Word) -> bool {
-    let name = &text[word.start..word.end];
-    // Most words of most agents are turned away by their last letter.
-    let may_end = name.ends_with(|letter: char| letter.is_ascii_digit() || "tslrTSLR".contains(letter));
-    let ends = may_end && ENDINGS.iter().any(|ending| ends_with(name, ending));
-    if !ends || EXCEPTIONS.iter().any(|exception| name.eq_ignore_ascii_case(exception)) {
-        return false;
+pub(super) fn kind_by_ending(text: &str, word: &Word) -> Option<AutomationKind> {
+    let mut name = &text.as_bytes()[word.start..word.end];
+    while let [shorter @ .., b'0'..=b'9'] = name {
+        name = shorter;
     }
+    if !may_end(name) {
+        return None;
+    }
+    let (ending, kind) = ENDINGS.iter().find(|(ending, _)| ends_with(name, ending.as_bytes()))?;
     let before = &text[..word.start];
-    if before.ends_with(['/', '.', '@', '=', '?']) && word.start > 0 && in_address(before) {
-        return false;
-    }
-    !in_android_model(before)
+    // `-User` is how operators of AI products name what fetches for a person; `User` alone says nothing.
+    let half = *ending == "user" && !(before.ends_with('-') && name.len() == ending.len());
+    let excepted = EXCEPTIONS.iter().any(|exception| name.eq_ignore_ascii_case(exception.as_bytes()));
+    let stands = !half && !excepted && !in_address(before) && !in_android_model(before);
+    stands.then_some(*kind)
 }
 
 /// The name that the word belongs to: up to the marks that separate names, at most 64 bytes.
@@ -33,7 +35,7 @@ pub(super) fn name_around<'a>(text: &'a str, word: &Word) -> &'a str {
         .map_or(text.len(), |at| word.end + at);
     let name = &text[start..end];
     // `Better Uptime Bot`: a bare word needs those before it to be a name.
-    let name = if ENDINGS.iter().any(|ending| name.eq_ignore_ascii_case(ending)) {
+    let name = if ENDINGS.iter().any(|(ending, _)| name.eq_ignore_ascii_case(ending)) {
         let start = text[..word.start].rfind([';', '(', ')', ',', '/', '"']).map_or(0, |at| at + 1);
         let phrase = text[start..end].trim();
         if phrase.starts_with(|letter: char| letter.is_ascii_digit()) { name } else { phrase }
@@ -41,6 +43,18 @@ pub(super) fn name_around<'a>(text: &'a str, word: &Word) -> &'a str {
         name
     };
     cut(name)
+}
+
+/// Automation that goes by the name of a web site, such as `example.com/1.0`, outside any comment.
+pub(super) fn by_host(agent: &Agent<'_>) -> Option<Declared> {
+    let mut names = agent.products().iter().map(|product| product.name);
+    let name = names.find(|name| {
+        let Some(dot) = name.bytes().rposition(|byte| byte == b'.') else { return false };
+        // Applications of Apple's and Android's go by the reverse of a name: `com.example.reader/2`.
+        let reversed = name.split('.').next().is_some_and(|first| TOP_LEVELS.contains(&first));
+        TOP_LEVELS.contains(&&name[dot + 1..]) && !reversed
+    })?;
+    Some(Declared { kind: AutomationKind::Other, name: owned(cut(name)) })
 }
 
 /// Automation that gives its operator's address: `+http` by the custom of crawlers, or any web or mail address in an
@@ -67,6 +81,9 @@ impl Contact {
     /// Takes note of a word if an address begins or is named by it.
     pub(super) fn note(&mut self, text: &str, word: &Word) {
         let after = &text.as_bytes()[word.end..];
+        if !matches!(after.first(), Some(b':' | b'@')) {
+            return;
+        }
         let web = after.starts_with(b"://");
         if !(web || after.starts_with(b"@")) || matches!(self.0, Some((_, true))) {
             return;
@@ -104,10 +121,39 @@ fn in_android_model(before: &str) -> bool {
     comment.contains("Android") && !comment.contains(')') && !comment.contains("http")
 }
 
-fn ends_with(name: &str, ending: &str) -> bool {
-    let name = name.trim_end_matches(|letter: char| letter.is_ascii_digit());
-    let Some(start) = name.len().checked_sub(ending.len()) else { return false };
-    name.as_bytes()[start..].eq_ignore_ascii_case(ending.as_bytes())
+/// Whether the last three letters are those of some ending, which turns away most words of most agents at once.
+fn may_end(name: &[u8]) -> bool {
+    let [.., first, second, third] = name else { return false };
+    let letters = [*first, *second, *third].map(|letter| letter.to_ascii_lowercase());
+    matches!(
+        &letters,
+        b"bot"
+            | b"ots"
+            | b"ler"
+            | b"ers"
+            | b"awl"
+            | b"ing"
+            | b"der"
+            | b"per"
+            | b"her"
+            | b"ver"
+            | b"ker"
+            | b"tor"
+            | b"ics"
+            | b"ner"
+            | b"iew"
+            | b"oks"
+            | b"ser"
+    )
+}
+
+fn ends_with(name: &[u8], ending: &[u8]) -> bool {
+    let last = |bytes: &[u8]| bytes.last().map(u8::to_ascii_lowercase);
+    last(name) == last(ending)
+        && name
+            .len()
+            .checked_sub(ending.len())
+            .is_some_and(|start| name[start..].eq_ignore_ascii_case(ending))
 }
 
 /// A name out of the agent, which lives longer than the agent.
@@ -119,20 +165,22 @@ fn cut(name: &str) -> &str {
     &name[..name.floor_char_boundary(64)]
 }
 
-/// How crawlers' names end.
-const ENDINGS: [&str; 12] = [
-    "bot",
-    "bots",
-    "robot",
-    "robots",
-    "crawler",
-    "crawlers",
-    "crawl",
-    "spider",
-    "scraper",
-    "fetcher",
-    "archiver",
-    "linkchecker",
+/// How the names of automation end, and the kind that tells; an ending stands before the shorter one it ends with.
+#[rustfmt::skip]
+const ENDINGS: &[(&str, AutomationKind)] = &[
+    ("bot", AutomationKind::Other), ("bots", AutomationKind::Other), ("robots", AutomationKind::Other),
+    ("crawler", AutomationKind::Other), ("crawlers", AutomationKind::Other), ("crawl", AutomationKind::Other),
+    ("crawling", AutomationKind::Other), ("spider", AutomationKind::Other), ("scraper", AutomationKind::Other),
+    ("scraping", AutomationKind::Other), ("feedfetcher", AutomationKind::FeedReader),
+    ("fetcher", AutomationKind::Other), ("archiver", AutomationKind::Other), ("archiving", AutomationKind::Other),
+    ("linkchecker", AutomationKind::Other), ("checker", AutomationKind::Monitor),
+    ("validator", AutomationKind::Monitor), ("monitor", AutomationKind::Monitor),
+    ("monitoring", AutomationKind::Monitor), ("watcher", AutomationKind::Monitor),
+    ("synthetics", AutomationKind::Monitor), ("scanner", AutomationKind::SecurityScanner),
+    ("scanning", AutomationKind::SecurityScanner), ("linkpreview", AutomationKind::SocialPreview),
+    ("urlpreview", AutomationKind::SocialPreview), ("rssreader", AutomationKind::FeedReader),
+    ("feedreader", AutomationKind::FeedReader), ("webhooks", AutomationKind::Other),
+    ("user", AutomationKind::AiUserFetch),
 ];
 /// Words that end so and name something else: a maker of phones, and English words and names.
 const EXCEPTIONS: [&str; 5] = ["cubot", "abbot", "talbot", "turbot", "sabot"];
@@ -142,3 +190,27 @@ const FOR_PEOPLE: [&str; 4] = ["Mobile-Gateway", "Transcoder", "Instapaper/", "g
 /// Tokens without which no browser speaks.
 const ENGINE_MARKS: [&str; 9] =
     ["AppleWebKit", "Gecko", "KHTML", "MSIE", "Trident", "Presto", "Opera", "NetFront", "Windows NT"];
+/// Top-level domains that products are seen to be named by.
+const TOP_LEVELS: [&str; 16] =
+    ["com", "org", "net", "io", "ai", "co", "de", "fr", "ru", "eu", "uk", "info", "app", "dev", "cz", "me"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_ending_passes_the_quick_look() {
+        for (ending, _) in ENDINGS {
+            assert!(may_end(ending.as_bytes()), "{ending}");
+            assert!(may_end(ending.to_ascii_uppercase().as_bytes()), "{ending}");
+        }
+    }
+
+    #[test]
+    fn sites_are_told_from_the_reversed_names_of_applications() {
+        let by_host = |text: &str| by_host(&Agent::read(text)).map(|declared| declared.name.into_owned());
+        assert_eq!(by_host("checker.example.com/1.0"), Some(String::from("checker.example.com")));
+        assert_eq!(by_host("com.example.reader/1.0 CFNetwork/1"), None);
+        assert_eq!(by_host("UP.Browser/6.2"), None);
+    }
+}

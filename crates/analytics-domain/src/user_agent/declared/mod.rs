@@ -18,46 +18,55 @@ mod social;
 
 use alloc::borrow::Cow;
 
-use super::phrases::{Index, Words};
+use super::phrases::{Index, Word};
 use super::tokens::Agent;
 use super::{AutomationKind, Declared, DeviceType};
 use generic::Contact;
 
-/// What the agent declares itself to be; `device` is the device it names, if any.
-///
-/// A known name of a service wins over a name that merely ends like a crawler's, and this over the headless browser and
-/// over the library it was made with: a crawler says `FooBot/1.0 python-requests/2.31`. Among equals the first wins.
-pub(super) fn declared(text: &str, agent: &Agent<'_>, device: DeviceType) -> Option<Declared> {
-    let bytes = text.as_bytes();
-    let mut best: Option<(Rank, usize)> = None;
-    let mut ends_like_a_crawler = None;
-    let mut contact = Contact::default();
-    for word in Words::new(bytes) {
-        contact.note(text, &word);
-        let known = INDEX.find(&TOKENS, bytes, &word, |place| word.start == 0 || !LEADING[place]);
-        let Some(place) = known else {
-            if ends_like_a_crawler.is_none() && generic::names_a_crawler(text, &word) {
-                ends_like_a_crawler = Some(word);
-            }
-            continue;
-        };
-        let rank = rank(kind_of(place));
-        if best.is_none_or(|(best, _)| best < rank) {
-            best = Some((rank, place));
+/// What the words of an agent have named so far.
+#[derive(Debug, Default)]
+pub(super) struct Names {
+    known: Option<(Rank, usize)>,
+    by_ending: Option<(AutomationKind, Word)>,
+    contact: Contact,
+}
+
+impl Names {
+    /// Takes note of a word of the agent.
+    ///
+    /// A known name of a service wins over a name that merely ends like a crawler's, and this over the headless browser
+    /// and over the library it was made with: a crawler says `FooBot/1.0 python-requests/2.31`. Among equals the first
+    /// wins.
+    #[inline]
+    pub(super) fn note(&mut self, text: &str, word: &Word) {
+        if matches!(self.known, Some((Rank::Service, _))) {
+            return;
         }
-        if rank == Rank::Service {
-            break;
+        self.contact.note(text, word);
+        let known = INDEX.find(&TOKENS, text.as_bytes(), word, |place| word.start == 0 || !LEADING[place]);
+        if let Some(place) = known {
+            let rank = rank(kind_of(place));
+            if self.known.is_none_or(|(best, _)| best < rank) {
+                self.known = Some((rank, place));
+            }
+        } else if self.by_ending.is_none() {
+            self.by_ending = generic::kind_by_ending(text, word).map(|kind| (kind, *word));
         }
     }
-    match (best, ends_like_a_crawler) {
-        (None | Some((Rank::Library | Rank::Headless, _)), Some(word)) => Some(Declared {
-            kind: AutomationKind::Other,
-            name: generic::owned(generic::name_around(text, &word)),
-        }),
-        (Some((_, place)), _) => {
-            Some(Declared { kind: kind_of(place), name: Cow::Borrowed(display_name(TOKENS[place])) })
+
+    /// What the agent declares itself to be, all its words noted; `device` is the device it names.
+    pub(super) fn declared(&self, text: &str, agent: &Agent<'_>, device: DeviceType) -> Option<Declared> {
+        match (self.known, self.by_ending) {
+            (None | Some((Rank::Library | Rank::Headless, _)), Some((kind, word))) => {
+                Some(Declared { kind, name: generic::owned(generic::name_around(text, &word)) })
+            }
+            (Some((_, place)), _) => {
+                Some(Declared { kind: kind_of(place), name: Cow::Borrowed(display_name(TOKENS[place])) })
+            }
+            (None, None) => {
+                generic::by_host(agent).or_else(|| generic::by_contact(text, agent, device, self.contact))
+            }
         }
-        (None, None) => generic::by_contact(text, agent, device, contact),
     }
 }
 
@@ -176,6 +185,7 @@ const fn joined() -> ([&'static str; COUNT], [bool; COUNT]) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::phrases::Words;
     use super::*;
     use std::collections::BTreeMap;
     use std::string::String;
@@ -195,7 +205,11 @@ mod tests {
     fn every_token_is_found_with_its_kind_whatever_its_case() {
         for (place, token) in TOKENS.iter().enumerate() {
             for text in [token.to_ascii_uppercase(), token.to_ascii_lowercase()] {
-                let found = declared(&text, &Agent::read(&text), DeviceType::Unknown);
+                let mut names = Names::default();
+                for word in Words::new(text.as_bytes()) {
+                    names.note(&text, &word);
+                }
+                let found = names.declared(&text, &Agent::read(&text), DeviceType::Unknown);
                 let rank_is_service = rank(kind_of(place)) == Rank::Service;
                 assert!(found.is_some(), "{token}");
                 if rank_is_service && !token.contains(' ') {
