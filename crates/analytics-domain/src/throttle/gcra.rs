@@ -105,13 +105,12 @@ mod tests {
     }
 
     fn quotas() -> impl Strategy<Value = Quota> {
-        (1u32..200, 1i64..120_000_000, 1u32..30).prop_filter_map(
-            "more than one a microsecond",
-            |(q, w, b)| {
-                Quota::new(QuotaPolicy::new(q, TimeDelta::microseconds(w), b).ok()?, LevelShares::default())
-                    .ok()
-            },
-        )
+        let shares = (1u8..=100).prop_flat_map(|warning| (Just(warning), 1..=warning));
+        let limits = (1u32..200, 1i64..120_000_000, 1u32..30);
+        (limits, shares).prop_filter_map("more than one a microsecond", |((q, w, b), (warning, severe))| {
+            let policy = QuotaPolicy::new(q, TimeDelta::microseconds(w), b).ok()?;
+            Quota::new(policy, LevelShares::new(warning, severe).ok()?).ok()
+        })
     }
 
     fn open_levels() -> impl Strategy<Value = ThrottleLevel> {
@@ -150,9 +149,9 @@ mod tests {
         fn it_decides_as_a_bucket_of_tokens_counted_exactly_does(
             quota in quotas(), level in open_levels(), gaps in gaps(),
         ) {
-            // The slow oracle: a bucket of b′·T units that fills one unit a microsecond; a request takes T.
+            // The slow oracle: a bucket of τ + T units that fills one unit a microsecond; a request takes T.
             let pace = pace_of(&quota, level);
-            let full = i128::from(quota.burst(level)) * i128::from(pace.interval_us);
+            let full = i128::from(pace.tolerance_us) + i128::from(pace.interval_us);
             let (mut gcra, mut bucket, mut now) = (Gcra::default(), full, 0i64);
             for gap in gaps {
                 let step = gap * pace.interval_us / 4;
