@@ -36,11 +36,11 @@ pub(super) fn quoted(line: &[u8], from: usize) -> Option<Quoted> {
 /// The next field in quotes, whatever fields without stand before it.
 pub(super) fn next_quoted(line: &[u8], mut at: usize) -> Option<Quoted> {
     loop {
-        let (from, to) = token(line, at)?;
-        if line[from] == b'"' {
-            return quoted(line, from + 1);
+        match line.get(at)? {
+            b' ' => at += 1,
+            b'"' => return quoted(line, at + 1),
+            _ => (_, at) = token(line, at)?,
         }
-        at = to;
     }
 }
 
