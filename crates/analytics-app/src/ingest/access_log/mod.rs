@@ -152,13 +152,21 @@ impl LineParser {
         }
         let Scratch { repaired, kept, rewritten } = scratch;
         kept.clear();
-        let text: &'a str = if let Ok(text) = std::str::from_utf8(line) {
-            text
-        } else {
-            repaired.clear();
-            scan::push_lossy(repaired, line);
-            repaired
-        };
+        if let Ok(text) = std::str::from_utf8(line) {
+            return self.parse_text(text, kept, rewritten);
+        }
+        repaired.clear();
+        scan::push_lossy(repaired, line);
+        self.parse_text(repaired, kept, rewritten)
+            .map_err(|bad| BadLine { column: scan::column_before_repair(line, bad.column), ..bad })
+    }
+
+    fn parse_text<'a>(
+        &mut self,
+        text: &'a str,
+        kept: &'a mut String,
+        rewritten: &'a mut String,
+    ) -> Result<Option<LogRecord<'a>>, BadLine> {
         let times = &mut self.times;
         let shape = match &self.format {
             LogFormat::Combined | LogFormat::CombinedForwarded => Shape::Combined,
@@ -203,9 +211,12 @@ fn parse_json<'a>(
 ) -> Result<Option<LogRecord<'a>>, BadLine> {
     match json::parse(flavour, times, text, kept) {
         Ok(fields) => fields.map(|fields| fields.resolve(text, kept)).transpose(),
-        Err(BadLine { reason: BadLineReason::NotJson, .. }) if json::with_json_escapes(text, rewritten) => {
+        Err(BadLine { reason: BadLineReason::NotJson, column })
+            if json::with_json_escapes(text, rewritten) =>
+        {
             kept.clear();
-            let fields = json::parse(flavour, times, rewritten, kept)?;
+            let fields =
+                json::parse(flavour, times, rewritten, kept).map_err(|bad| BadLine { column, ..bad })?;
             fields.map(|fields| fields.resolve(rewritten, kept)).transpose()
         }
         Err(bad) => Err(bad),

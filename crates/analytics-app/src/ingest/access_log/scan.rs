@@ -107,6 +107,23 @@ pub(super) fn push_lossy(text: &mut String, bytes: &[u8]) {
     }
 }
 
+/// The column in `line` of a column in what [`push_lossy`] made of it.
+pub(super) fn column_before_repair(line: &[u8], column: usize) -> usize {
+    let (mut raw, mut repaired) = (0, 0);
+    for chunk in line.utf8_chunks() {
+        let valid = chunk.valid().len();
+        if column <= repaired + valid {
+            break;
+        }
+        raw += valid + chunk.invalid().len();
+        repaired += valid;
+        if !chunk.invalid().is_empty() {
+            repaired += char::REPLACEMENT_CHARACTER.len_utf8();
+        }
+    }
+    (raw + column.saturating_sub(repaired)).clamp(1, line.len() + 1)
+}
+
 /// The value of a hexadecimal digit; 0 for any other byte.
 pub(super) fn hex(digit: u8) -> u8 {
     match digit {

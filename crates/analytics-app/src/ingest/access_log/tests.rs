@@ -263,6 +263,19 @@ fn a_bad_line_says_what_it_lacks_and_where() {
 }
 
 #[test]
+fn a_column_counts_the_bytes_of_the_line_as_it_came() {
+    for (line, column) in [
+        (b"192.0.2.7 - \xff\xff [10/Oct/2000:13:55:36 +0000] \"GET /".as_slice(), 51),
+        (b"192.0.2.7 - \xff\xff [10/Oct/2000:13:55:36 +0000] \"GET / HTTP/1.1\" abcd", 62),
+        (b"\xff\xff", 3),
+    ] {
+        let mut scratch = Scratch::default();
+        let bad = LineParser::new(LogFormat::Combined).parse(&mut scratch, line).expect_err("a bad line");
+        assert_eq!(bad.column, column);
+    }
+}
+
+#[test]
 fn numbers_are_read_up_to_what_fits() {
     for (tail, status, bytes) in [
         ("999 18446744073709551615", Some(999), Some(u64::MAX)),
