@@ -16,7 +16,7 @@ macro_rules! stamp {
 analytics_ports::contract_cases!(stamp);
 
 fn fresh() -> Stores {
-    let capacity = Capacity::new(100_000).unwrap();
+    let capacity = Capacity::new(100_000).expect("it is not zero");
     Stores {
         sessions: Arc::new(InMemorySessions::new(capacity)),
         events: Arc::new(InMemoryEvents::new(capacity)),

@@ -1,0 +1,249 @@
+//! What leaves a full store, and what callers on many keys leave in it.
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
+use std::sync::Arc;
+
+use analytics_domain::event::{AnalyticsEvent, EventName, EventProperties};
+use analytics_domain::ids::{EventId, FingerprintHash, SessionId, VisitorId};
+use analytics_domain::session::{
+    AnalyticsSession, CountedAs, EndReason, NewSession, SessionClient, SessionCounters, SessionOrigin,
+    SessionPlace, SessionPolicy, SessionUpdate,
+};
+use analytics_inmemory::{Capacity, InMemoryEvents, InMemorySessions, StoreStats};
+use analytics_ports::{
+    BatchLimit, EventRepository, PageRequest, Recorded, SessionFilter, SessionRepository, StoreError,
+};
+use chrono::{DateTime, Utc};
+
+#[tokio::test]
+async fn the_ended_session_that_was_recorded_first_leaves_a_full_store() {
+    let sessions = InMemorySessions::new(capacity(4));
+    for (number, recorded) in [(1, 30), (2, 20), (3, 10), (4, 5)] {
+        sessions.create(&session(number), at(recorded)).await.unwrap();
+    }
+    sessions.end(id(1), EndReason::Explicit).await.unwrap();
+    sessions.end(id(2), EndReason::Explicit).await.unwrap();
+    sessions.create(&session(5), at(40)).await.unwrap();
+    assert_eq!(kept(&sessions).await, [5, 4, 3, 1]);
+    let expected = StoreStats { entries: 4, capacity: 4, evicted: 1, evicted_in_use: 0 };
+    assert_eq!(sessions.stats(), expected);
+}
+
+#[tokio::test]
+async fn where_none_has_ended_the_open_session_with_the_oldest_activity_leaves() {
+    let sessions = InMemorySessions::new(capacity(3));
+    // A greater number starts, and is last active, later.
+    for number in [2, 1, 3] {
+        sessions.create(&session(number), at(0)).await.unwrap();
+    }
+    sessions.create(&session(4), at(0)).await.unwrap();
+    assert_eq!(kept(&sessions).await, [4, 3, 2]);
+    assert_eq!(sessions.find_recent_by_fingerprint(fingerprint(1), at(-1)).await.unwrap(), None);
+    let expected = StoreStats { entries: 3, capacity: 3, evicted: 1, evicted_in_use: 1 };
+    assert_eq!(sessions.stats(), expected);
+}
+
+#[tokio::test]
+async fn the_event_that_was_recorded_first_leaves_a_full_store() {
+    let events = InMemoryEvents::new(capacity(2));
+    for (number, recorded) in [(1, 20), (2, 10), (3, 30)] {
+        events.record(&[event(number, 1)], at(recorded)).await.unwrap();
+    }
+    let page = PageRequest::first(BatchLimit::default());
+    let listed = events.list_by_session(id(1), page).await.unwrap();
+    assert_eq!(listed.items, [event(1, 1), event(3, 1)]);
+    let expected = StoreStats { entries: 2, capacity: 2, evicted: 1, evicted_in_use: 0 };
+    assert_eq!(events.stats(), expected);
+}
+
+#[tokio::test]
+async fn a_store_never_holds_more_than_its_capacity_and_counts_all_that_left() {
+    let (sessions, events) = (InMemorySessions::new(capacity(1_000)), InMemoryEvents::new(capacity(1_000)));
+    for number in 0..5_000 {
+        sessions.create(&session(number), at(0)).await.unwrap();
+        events.record(&[event(number, number % 7)], at(0)).await.unwrap();
+    }
+    for stats in [sessions.stats(), events.stats()] {
+        assert_eq!(stats.entries + stats.evicted, 5_000);
+        assert_eq!((stats.entries, stats.capacity), (1_000, 1_000));
+    }
+    let mut listed = 0;
+    for number in 0..7 {
+        let page = PageRequest::first(BatchLimit::new(10_000).unwrap());
+        listed += events.list_by_session(id(number), page).await.unwrap().items.len();
+    }
+    assert_eq!(listed, 1_000);
+}
+
+#[tokio::test]
+async fn two_stores_that_were_told_the_same_hold_the_same() {
+    let fill = async || {
+        let sessions = InMemorySessions::new(capacity(300));
+        for number in 0..1_000u128 {
+            let number = number.wrapping_mul(0x5851_f42d_4c95_7f2d_1405_7b7e_f767_814f);
+            sessions.create(&session_with(number, (number % 1_009) as i64), at(0)).await.unwrap();
+            if number % 3 == 0 {
+                sessions.end(id(number), EndReason::Explicit).await.unwrap();
+            }
+        }
+        kept(&sessions).await
+    };
+    assert_eq!(fill().await, fill().await);
+}
+
+#[test]
+fn callers_on_many_keys_lose_no_update() {
+    let sessions = Arc::new(InMemorySessions::new(capacity(100_000)));
+    let events = Arc::new(InMemoryEvents::new(capacity(100_000)));
+    std::thread::scope(|scope| {
+        for thread in 0..THREADS {
+            let (sessions, events) = (Arc::clone(&sessions), Arc::clone(&events));
+            scope.spawn(move || {
+                on_this_thread(async {
+                    for round in 0..ROUNDS {
+                        for key in 0..KEYS {
+                            // Every thread walks the keys from another one, and all meet on each.
+                            let key = (key + thread * 31) % KEYS;
+                            count_one(&sessions, key).await;
+                            let number = (thread * ROUNDS + round) * KEYS + key;
+                            let batch = [event(number, key), event(number, key)];
+                            let answers = events.record(&batch, at(0)).await.unwrap();
+                            assert_eq!(answers, [Recorded::New, Recorded::Known]);
+                        }
+                    }
+                });
+            });
+        }
+    });
+    on_this_thread(async {
+        for key in 0..KEYS {
+            let kept = sessions.get(id(key)).await.unwrap().unwrap();
+            let all = u64::try_from(THREADS * ROUNDS).unwrap();
+            assert_eq!((kept.value.record().counters.requests, kept.version.get()), (all, all + 1));
+            let page = PageRequest::first(BatchLimit::default());
+            let listed = events.list_by_session(id(key), page).await.unwrap();
+            assert_eq!(listed.items.len() as u128, THREADS * ROUNDS);
+        }
+        let open = sessions.list_open_idle(at(1_000_000), BatchLimit::default()).await.unwrap();
+        assert_eq!(open.len() as u128, KEYS);
+    });
+    assert_eq!(sessions.stats().entries as u128, KEYS);
+}
+
+#[test]
+fn a_clean_up_and_requests_at_once_leave_each_session_either_moved_or_ended() {
+    let sessions = Arc::new(InMemorySessions::new(capacity(100_000)));
+    let policy = SessionPolicy::default();
+    on_this_thread(async {
+        for number in 0..500 {
+            sessions.create(&session_with(number, 0), at(0)).await.unwrap();
+        }
+    });
+    let (ended, moved) = std::thread::scope(|scope| {
+        let cleaner = scope.spawn(|| {
+            on_this_thread(async {
+                let mut ended = 0;
+                loop {
+                    let batch = sessions.end_expired(at(0), BatchLimit::new(10).unwrap()).await.unwrap();
+                    if batch.is_empty() {
+                        return ended;
+                    }
+                    ended += batch.len();
+                }
+            })
+        });
+        let mover = scope.spawn(|| {
+            on_this_thread(async {
+                let mut moved = 0;
+                for number in (0..500).rev() {
+                    let open = sessions.get(id(number)).await.unwrap().unwrap();
+                    let update = SessionUpdate { activity_at: Some(at(9)), ..SessionUpdate::default() };
+                    let Ok(new) = open.value.update(&policy, update) else { continue };
+                    match sessions.swap(open.version, &new).await {
+                        Ok(_) => moved += 1,
+                        Err(StoreError::Conflict { .. }) => {}
+                        Err(other) => panic!("{other}"),
+                    }
+                }
+                moved
+            })
+        });
+        (cleaner.join().unwrap(), mover.join().unwrap())
+    });
+    assert_eq!(ended + moved, 500);
+    on_this_thread(async {
+        let left = sessions.list_open_idle(at(9), BatchLimit::default()).await.unwrap();
+        assert_eq!(left.len(), moved);
+    });
+}
+
+async fn count_one(sessions: &InMemorySessions, key: u128) {
+    let policy = SessionPolicy::default();
+    sessions.create(&session_with(key, 0), at(0)).await.unwrap();
+    loop {
+        let kept = sessions.get(id(key)).await.unwrap().unwrap();
+        let update = SessionUpdate {
+            counters: SessionCounters::of_request(CountedAs::Other, None),
+            ..SessionUpdate::default()
+        };
+        let new = kept.value.update(&policy, update).unwrap();
+        match sessions.swap(kept.version, &new).await {
+            Ok(_) => return,
+            Err(StoreError::Conflict { .. }) => {}
+            Err(other) => panic!("{other}"),
+        }
+    }
+}
+
+fn on_this_thread<T>(work: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(work)
+}
+
+async fn kept(sessions: &InMemorySessions) -> Vec<u128> {
+    let page = PageRequest::first(BatchLimit::new(10_000).unwrap());
+    let listed = sessions.list(&SessionFilter::default(), page).await.unwrap();
+    listed.items.iter().map(|session| session.id().as_u128()).collect()
+}
+
+fn session(number: u128) -> AnalyticsSession {
+    session_with(number, number as i64)
+}
+
+fn session_with(number: u128, start: i64) -> AnalyticsSession {
+    let new = NewSession {
+        visitor: VisitorId::from_u128(number),
+        fingerprint: fingerprint(number),
+        user: None,
+        network: None,
+        client: SessionClient::default(),
+        origin: SessionOrigin::default(),
+        place: SessionPlace::default(),
+    };
+    AnalyticsSession::start(id(number), new, at(start)).unwrap()
+}
+
+fn event(number: u128, session: u128) -> AnalyticsEvent {
+    let name = EventName::new("view").unwrap();
+    let id = EventId::at(at(0), number).unwrap();
+    AnalyticsEvent::new(id, SessionId::from_u128(session), name, EventProperties::default(), at(0)).unwrap()
+}
+
+fn capacity(entries: u32) -> Capacity {
+    Capacity::new(entries).unwrap()
+}
+
+fn at(seconds: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp(1_700_000_000 + seconds, 0).unwrap()
+}
+
+const fn id(number: u128) -> SessionId {
+    SessionId::from_u128(number)
+}
+
+const fn fingerprint(number: u128) -> FingerprintHash {
+    FingerprintHash::from_u128(number)
+}
+
+const THREADS: u128 = 8;
+const KEYS: u128 = 256;
+const ROUNDS: u128 = 20;

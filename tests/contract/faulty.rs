@@ -1,0 +1,349 @@
+//! Adapters that are wrong on purpose: the in-memory one behind a wrapper that makes one mistake.
+
+use std::sync::Arc;
+
+use analytics_domain::event::{AnalyticsEvent, EventProperties, PropertyValue};
+use analytics_domain::ids::{FingerprintHash, SessionId};
+use analytics_domain::session::{AnalyticsSession, EndReason, NanoDollars, SessionRecord, Text};
+use analytics_domain::throttle::ThrottleLevel;
+use analytics_inmemory::{Capacity, InMemoryEvents, InMemorySessions};
+use analytics_ports::contract::Stores;
+use analytics_ports::{
+    BatchLimit, EndedSession, EventCursor, EventRepository, Page, PageRequest, Recorded, SessionCursor,
+    SessionFilter, SessionRepository, StoreError, Version, Versioned,
+};
+use async_trait::async_trait;
+use chrono::{DateTime, TimeDelta, Utc};
+
+/// One mistake that an adapter may make.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    KeepsMillisecondsOnly,
+    ReadsEveryLevelAsNormal,
+    ReadsUnknownAsEmpty,
+    LosesTheCost,
+    SaysKnownIsNew,
+    OverwritesOnCreate,
+    ForgetsTheVersionCheck,
+    MakesSessionsInASwap,
+    NeverCountsTheVersionUp,
+    FindsTheOldest,
+    FindsAtExactlySince,
+    OverwritesTheFirstReason,
+    EndsAtTheTimeOfTheCleanUp,
+    ListsIdleStrictlyBefore,
+    ListsIdleNewestFirst,
+    IgnoresTheBatchLimit,
+    ExpiresAsExplicit,
+    DeletesOpenSessions,
+    DeletesByStart,
+    DeletesAtExactlyBefore,
+    ListsOldestFirst,
+    RepeatsTheKeyOfTheLastPage,
+    EndsAListOnePageEarly,
+    IgnoresOpenInAFilter,
+    TakesTheEndOfAPeriodIn,
+    DropsEverySecondEvent,
+    SaysEveryEventIsNew,
+    RoundsNumbersOfEvents,
+    ListsEventsNewestFirst,
+    DeletesEventsAtExactlyBefore,
+}
+
+impl Fault {
+    /// Each fault with the case that names it.
+    pub(crate) const CAUGHT_BY: &[(Self, &str)] = &[
+        (Self::KeepsMillisecondsOnly, "a_session_is_read_back_whole_at_version_1"),
+        (Self::ReadsEveryLevelAsNormal, "a_session_is_read_back_whole_at_version_1"),
+        (Self::ReadsUnknownAsEmpty, "a_session_of_which_little_is_known_is_read_back_whole"),
+        (Self::LosesTheCost, "a_session_is_read_back_whole_at_version_1"),
+        (Self::SaysKnownIsNew, "creating_a_known_session_changes_nothing"),
+        (Self::OverwritesOnCreate, "creating_a_known_session_changes_nothing"),
+        (Self::ForgetsTheVersionCheck, "a_swap_at_another_version_is_a_conflict_and_changes_nothing"),
+        (Self::MakesSessionsInASwap, "a_swap_of_an_absent_session_is_a_conflict"),
+        (Self::NeverCountsTheVersionUp, "a_swap_replaces_the_session_and_counts_the_version_up"),
+        (Self::FindsTheOldest, "the_open_session_with_the_newest_activity_is_found"),
+        (Self::FindsAtExactlySince, "a_recent_session_is_strictly_after_since"),
+        (Self::OverwritesTheFirstReason, "ending_is_at_the_last_activity_and_keeps_the_first_reason"),
+        (Self::EndsAtTheTimeOfTheCleanUp, "expired_sessions_end_in_batches_oldest_first"),
+        (Self::ListsIdleStrictlyBefore, "idle_sessions_are_listed_oldest_first_up_to_the_cutoff"),
+        (Self::ListsIdleNewestFirst, "idle_sessions_are_listed_oldest_first_up_to_the_cutoff"),
+        (Self::IgnoresTheBatchLimit, "expired_sessions_end_in_batches_oldest_first"),
+        (Self::ExpiresAsExplicit, "expired_sessions_end_in_batches_oldest_first"),
+        (Self::DeletesOpenSessions, "deletion_takes_ended_sessions_by_their_recording_in_batches"),
+        (Self::DeletesByStart, "deletion_takes_ended_sessions_by_their_recording_in_batches"),
+        (Self::DeletesAtExactlyBefore, "deletion_takes_ended_sessions_by_their_recording_in_batches"),
+        (Self::ListsOldestFirst, "a_list_is_walked_newest_first_without_repeats_or_gaps"),
+        (Self::RepeatsTheKeyOfTheLastPage, "a_list_is_walked_newest_first_without_repeats_or_gaps"),
+        (Self::EndsAListOnePageEarly, "a_list_is_walked_newest_first_without_repeats_or_gaps"),
+        (Self::IgnoresOpenInAFilter, "each_part_of_a_filter_selects"),
+        (Self::TakesTheEndOfAPeriodIn, "each_part_of_a_filter_selects"),
+        (Self::DropsEverySecondEvent, "events_are_read_back_whole"),
+        (Self::SaysEveryEventIsNew, "recording_twice_changes_nothing"),
+        (Self::RoundsNumbersOfEvents, "events_are_read_back_whole"),
+        (Self::ListsEventsNewestFirst, "events_of_one_session_are_walked_oldest_first"),
+        (Self::DeletesEventsAtExactlyBefore, "deletion_takes_events_by_their_recording_in_batches"),
+    ];
+}
+
+/// Fresh stores with this fault, or without one.
+pub(crate) fn stores(fault: Option<Fault>) -> Stores {
+    let capacity = Capacity::new(100_000).unwrap();
+    Stores {
+        sessions: Arc::new(FaultySessions { kept: InMemorySessions::new(capacity), fault }),
+        events: Arc::new(FaultyEvents { kept: InMemoryEvents::new(capacity), fault }),
+        guard: Box::new(()),
+    }
+}
+
+struct FaultySessions {
+    kept: InMemorySessions,
+    fault: Option<Fault>,
+}
+
+struct FaultyEvents {
+    kept: InMemoryEvents,
+    fault: Option<Fault>,
+}
+
+impl FaultySessions {
+    fn is(&self, fault: Fault) -> bool {
+        self.fault == Some(fault)
+    }
+
+    /// The session as an adapter with a fault in its columns keeps it.
+    fn written(&self, session: &AnalyticsSession) -> AnalyticsSession {
+        let mut record: SessionRecord = session.record().clone();
+        if self.is(Fault::KeepsMillisecondsOnly) {
+            let millis = |at: DateTime<Utc>| DateTime::from_timestamp_millis(at.timestamp_millis()).unwrap();
+            record.started_at = millis(record.started_at);
+            record.last_activity_at = millis(record.last_activity_at);
+        }
+        if self.is(Fault::ReadsEveryLevelAsNormal) {
+            record.throttle_level = ThrottleLevel::Normal;
+        }
+        if self.is(Fault::ReadsUnknownAsEmpty) {
+            record.client.user_agent = record.client.user_agent.or_else(|| Some(Text::cut("")));
+        }
+        if self.is(Fault::LosesTheCost) {
+            record.counters.cost = NanoDollars::default();
+        }
+        record.try_into().unwrap()
+    }
+
+    /// Replaces whatever is kept, at any version.
+    async fn overwrite(&self, session: &AnalyticsSession) -> Result<Version, StoreError> {
+        loop {
+            let Some(now) = self.kept.get(session.id()).await? else {
+                self.kept.create(session, session.record().started_at).await?;
+                return Ok(Version::FIRST);
+            };
+            if let Ok(version) = self.kept.swap(now.version, session).await {
+                return Ok(version);
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl SessionRepository for FaultySessions {
+    async fn create(
+        &self,
+        session: &AnalyticsSession,
+        recorded_at: DateTime<Utc>,
+    ) -> Result<Recorded, StoreError> {
+        let recorded_at =
+            if self.is(Fault::DeletesByStart) { session.record().started_at } else { recorded_at };
+        let answer = self.kept.create(&self.written(session), recorded_at).await?;
+        if self.is(Fault::OverwritesOnCreate) && answer == Recorded::Known {
+            self.overwrite(session).await?;
+        }
+        Ok(if self.is(Fault::SaysKnownIsNew) { Recorded::New } else { answer })
+    }
+
+    async fn get(&self, id: SessionId) -> Result<Option<Versioned<AnalyticsSession>>, StoreError> {
+        let found = self.kept.get(id).await?;
+        let first = self.is(Fault::NeverCountsTheVersionUp);
+        Ok(found.map(|found| if first { Versioned { version: Version::FIRST, ..found } } else { found }))
+    }
+
+    async fn swap(&self, expected: Version, session: &AnalyticsSession) -> Result<Version, StoreError> {
+        let session = self.written(session);
+        let absent = self.kept.get(session.id()).await?.is_none();
+        if self.is(Fault::NeverCountsTheVersionUp) && !absent {
+            self.overwrite(&session).await?;
+            return Ok(Version::FIRST);
+        }
+        if self.is(Fault::ForgetsTheVersionCheck) && !absent || self.is(Fault::MakesSessionsInASwap) && absent
+        {
+            return self.overwrite(&session).await;
+        }
+        self.kept.swap(expected, &session).await
+    }
+
+    async fn find_recent_by_fingerprint(
+        &self,
+        fingerprint: FingerprintHash,
+        since: DateTime<Utc>,
+    ) -> Result<Option<Versioned<AnalyticsSession>>, StoreError> {
+        if self.is(Fault::FindsTheOldest) {
+            let open = self.kept.list_open_idle(DateTime::<Utc>::MAX_UTC, BatchLimit::default()).await?;
+            return Ok(open.into_iter().find(|found| {
+                let record = found.value.record();
+                record.fingerprint == fingerprint && record.last_activity_at > since
+            }));
+        }
+        let since = if self.is(Fault::FindsAtExactlySince) { since - MICRO } else { since };
+        self.kept.find_recent_by_fingerprint(fingerprint, since).await
+    }
+
+    async fn end(
+        &self,
+        id: SessionId,
+        reason: EndReason,
+    ) -> Result<Option<Versioned<AnalyticsSession>>, StoreError> {
+        if self.is(Fault::OverwritesTheFirstReason)
+            && let Some(found) = self.kept.get(id).await?
+        {
+            let record = SessionRecord { end_reason: Some(reason), ..found.value.into_record() };
+            self.kept.swap(found.version, &record.try_into().unwrap()).await?;
+        }
+        self.kept.end(id, reason).await
+    }
+
+    async fn list_open_idle(
+        &self,
+        idle_since: DateTime<Utc>,
+        limit: BatchLimit,
+    ) -> Result<Vec<Versioned<AnalyticsSession>>, StoreError> {
+        let idle_since =
+            if self.is(Fault::ListsIdleStrictlyBefore) { idle_since - MICRO } else { idle_since };
+        let mut idle = self.kept.list_open_idle(idle_since, limit).await?;
+        if self.is(Fault::ListsIdleNewestFirst) {
+            idle.reverse();
+        }
+        Ok(idle)
+    }
+
+    async fn end_expired(
+        &self,
+        idle_since: DateTime<Utc>,
+        limit: BatchLimit,
+    ) -> Result<Vec<EndedSession>, StoreError> {
+        if self.is(Fault::ExpiresAsExplicit) {
+            let mut ended = Vec::new();
+            for idle in self.kept.list_open_idle(idle_since, limit).await? {
+                self.kept.end(idle.value.id(), EndReason::Explicit).await?;
+                ended.push(EndedSession {
+                    id: idle.value.id(),
+                    ended_at: idle.value.record().last_activity_at,
+                });
+            }
+            return Ok(ended);
+        }
+        let limit = if self.is(Fault::IgnoresTheBatchLimit) { BatchLimit::default() } else { limit };
+        let mut ended = self.kept.end_expired(idle_since, limit).await?;
+        if self.is(Fault::EndsAtTheTimeOfTheCleanUp) {
+            ended.iter_mut().for_each(|ended| ended.ended_at = idle_since);
+        }
+        Ok(ended)
+    }
+
+    async fn delete_recorded_before(
+        &self,
+        before: DateTime<Utc>,
+        limit: BatchLimit,
+    ) -> Result<u32, StoreError> {
+        if self.is(Fault::DeletesOpenSessions) {
+            self.kept.end_expired(DateTime::<Utc>::MAX_UTC, BatchLimit::default()).await?;
+        }
+        let before = if self.is(Fault::DeletesAtExactlyBefore) { before + MICRO } else { before };
+        self.kept.delete_recorded_before(before, limit).await
+    }
+
+    async fn list(
+        &self,
+        filter: &SessionFilter,
+        page: PageRequest<SessionCursor>,
+    ) -> Result<Page<AnalyticsSession, SessionCursor>, StoreError> {
+        let mut filter = *filter;
+        if self.is(Fault::IgnoresOpenInAFilter) {
+            filter.open = None;
+        }
+        if self.is(Fault::TakesTheEndOfAPeriodIn) {
+            filter.started_before = filter.started_before.map(|before| before + MICRO);
+        }
+        let mut page = page;
+        if self.is(Fault::RepeatsTheKeyOfTheLastPage)
+            && let Some(after) = &mut page.after
+        {
+            after.id = SessionId::from_u128(after.id.as_u128().saturating_add(1));
+        }
+        let mut listed = self.kept.list(&filter, page).await?;
+        if self.is(Fault::ListsOldestFirst) {
+            listed.items.reverse();
+        }
+        if self.is(Fault::EndsAListOnePageEarly) {
+            listed.next = None;
+        }
+        Ok(listed)
+    }
+}
+
+#[async_trait]
+impl EventRepository for FaultyEvents {
+    async fn record(
+        &self,
+        events: &[AnalyticsEvent],
+        recorded_at: DateTime<Utc>,
+    ) -> Result<Vec<Recorded>, StoreError> {
+        if self.fault == Some(Fault::DropsEverySecondEvent) {
+            let kept: Vec<AnalyticsEvent> = events.iter().step_by(2).cloned().collect();
+            self.kept.record(&kept, recorded_at).await?;
+            return Ok(vec![Recorded::New; events.len()]);
+        }
+        if self.fault == Some(Fault::RoundsNumbersOfEvents) {
+            let rounded: Vec<AnalyticsEvent> = events.iter().map(rounded).collect();
+            return self.kept.record(&rounded, recorded_at).await;
+        }
+        let answers = self.kept.record(events, recorded_at).await?;
+        let new = self.fault == Some(Fault::SaysEveryEventIsNew);
+        Ok(if new { vec![Recorded::New; events.len()] } else { answers })
+    }
+
+    async fn list_by_session(
+        &self,
+        session: SessionId,
+        page: PageRequest<EventCursor>,
+    ) -> Result<Page<AnalyticsEvent, EventCursor>, StoreError> {
+        let mut listed = self.kept.list_by_session(session, page).await?;
+        if self.fault == Some(Fault::ListsEventsNewestFirst) {
+            listed.items.reverse();
+        }
+        Ok(listed)
+    }
+
+    async fn delete_recorded_before(
+        &self,
+        before: DateTime<Utc>,
+        limit: BatchLimit,
+    ) -> Result<u32, StoreError> {
+        let inclusive = self.fault == Some(Fault::DeletesEventsAtExactlyBefore);
+        self.kept.delete_recorded_before(if inclusive { before + MICRO } else { before }, limit).await
+    }
+}
+
+/// The event with its numbers as a column of 32 bits keeps them.
+fn rounded(event: &AnalyticsEvent) -> AnalyticsEvent {
+    let mut properties = event.properties().as_map().clone();
+    for value in properties.values_mut() {
+        if let PropertyValue::Number(number) = value {
+            let narrow = f64::from(*number as f32);
+            *number = if narrow.is_finite() { narrow } else { f64::from(f32::MAX) };
+        }
+    }
+    let properties = EventProperties::new(properties).unwrap();
+    AnalyticsEvent::new(event.id(), event.session(), event.name().clone(), properties, event.at()).unwrap()
+}
+
+const MICRO: TimeDelta = TimeDelta::microseconds(1);
