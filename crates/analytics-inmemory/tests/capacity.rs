@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use analytics_domain::event::{AnalyticsEvent, EventName, EventProperties};
 use analytics_domain::ids::{EventId, FingerprintHash, SessionId, VisitorId};
+use analytics_domain::request::RequestKind;
 use analytics_domain::session::{
-    AnalyticsSession, CountedAs, EndReason, NewSession, SessionClient, SessionCounters, SessionOrigin,
-    SessionPlace, SessionPolicy, SessionUpdate,
+    AnalyticsSession, EndReason, NewSession, SessionClient, SessionCounters, SessionOrigin, SessionPlace,
+    SessionPolicy, SessionUpdate,
 };
 use analytics_inmemory::{Capacity, InMemoryEvents, InMemorySessions, StoreStats};
 use analytics_ports::{
@@ -183,7 +184,7 @@ async fn count_one(sessions: &InMemorySessions, key: u128) {
     loop {
         let kept = sessions.get(id(key)).await.unwrap().unwrap();
         let update = SessionUpdate {
-            counters: SessionCounters::of_request(CountedAs::Other, None),
+            counters: SessionCounters::of_request(RequestKind::Api, None),
             ..SessionUpdate::default()
         };
         let new = kept.value.update(&policy, update).unwrap();

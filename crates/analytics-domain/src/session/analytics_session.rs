@@ -4,10 +4,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{
-    Campaign, EndReason, SessionClient, SessionCounters, SessionNetwork, SessionOrigin, SessionPlace,
-    SessionPolicy, SessionVerdict, Text,
+    Campaign, EndReason, SessionClient, SessionCounters, SessionOrigin, SessionPlace, SessionPolicy,
+    SessionVerdict, Text,
 };
 use crate::ids::{FingerprintHash, SessionId, UserId, VisitorId};
+use crate::request::Network;
 use crate::throttle::ThrottleLevel;
 
 /// One visitor's requests without a gap, with their totals and what they are taken for.
@@ -34,7 +35,7 @@ pub struct SessionRecord {
     /// The host's own user, once the host named one.
     pub user: Option<UserId>,
     /// The network it came from, where networks are kept.
-    pub network: Option<SessionNetwork>,
+    pub network: Option<Network>,
     /// What the client says it is.
     pub client: SessionClient,
     /// How it came to the site.
@@ -67,7 +68,7 @@ pub struct NewSession {
     /// The host's own user, where the host named one.
     pub user: Option<UserId>,
     /// The network it came from, where networks are kept.
-    pub network: Option<SessionNetwork>,
+    pub network: Option<Network>,
     /// What the client says it is.
     pub client: SessionClient,
     /// How it came to the site.
@@ -79,7 +80,8 @@ pub struct NewSession {
 /// What requests since the last update bring to a session.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct SessionUpdate {
-    /// The time of the newest request; `None` when nothing came that extends a session, for example refusals only.
+    /// The time of the newest request; `None` when nothing came that extends a session: only
+    /// refusals, or pages that a browser fetched ahead of a click.
     pub activity_at: Option<DateTime<Utc>>,
     /// What is added to the totals.
     pub counters: SessionCounters,
@@ -292,8 +294,8 @@ pub(crate) fn is_whole_micros(at: DateTime<Utc>) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::CountedAs;
     use super::*;
+    use crate::request::RequestKind;
     use alloc::vec;
     use alloc::vec::Vec;
     use proptest::prelude::*;
@@ -313,7 +315,7 @@ mod tests {
     fn an_update_adds_totals_and_moves_the_last_activity() {
         let update = SessionUpdate {
             activity_at: Some(at(60)),
-            counters: SessionCounters::of_request(CountedAs::PageView, Some(200)),
+            counters: SessionCounters::of_request(RequestKind::Page, Some(200)),
             landing: Some(LandingPage {
                 path: Text::cut("/a"),
                 url: Some(Text::cut("https://example.org/a")),
@@ -469,8 +471,8 @@ mod tests {
                 let count = |holds: &dyn Fn(&Request) -> bool| slow.iter().filter(|r| holds(r)).count() as u64;
                 let expected = SessionCounters {
                     requests: slow.len() as u64,
-                    page_views: count(&|r| r.kind == CountedAs::PageView),
-                    assets: count(&|r| r.kind == CountedAs::Asset),
+                    page_views: count(&|r| r.kind == RequestKind::Page),
+                    assets: count(&|r| r.kind == RequestKind::Asset),
                     client_errors: count(&|r| r.status / 100 == 4),
                     server_errors: count(&|r| r.status / 100 == 5),
                     ..SessionCounters::NONE
@@ -483,7 +485,7 @@ mod tests {
     #[derive(Debug, Clone)]
     struct Request {
         at: DateTime<Utc>,
-        kind: CountedAs,
+        kind: RequestKind,
         status: u16,
         campaign: u8,
     }
@@ -544,12 +546,12 @@ mod tests {
         .prop_map(TimeDelta::microseconds)
     }
 
-    const KINDS: [CountedAs; 3] = [CountedAs::PageView, CountedAs::Asset, CountedAs::Other];
+    const KINDS: [RequestKind; 3] = [RequestKind::Page, RequestKind::Asset, RequestKind::Api];
 
     fn request_at(at: DateTime<Utc>) -> SessionUpdate {
         SessionUpdate {
             activity_at: Some(at),
-            counters: SessionCounters::of_request(CountedAs::Other, None),
+            counters: SessionCounters::of_request(RequestKind::Api, None),
             ..SessionUpdate::default()
         }
     }

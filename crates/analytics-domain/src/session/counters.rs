@@ -4,6 +4,8 @@ use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::request::RequestKind;
+
 /// The totals of a session, each the exact count of what was added to it.
 ///
 /// Adding saturates at 2⁶³ − 1, the most that the stores keep; at a billion requests a second that is 292 years away.
@@ -37,17 +39,6 @@ pub struct SessionCounters {
     pub cost: NanoDollars,
 }
 
-/// What a request counts as, beside counting as a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum CountedAs {
-    /// A page view.
-    PageView,
-    /// An asset.
-    Asset,
-    /// Neither: an API call, a beacon, a prefetch.
-    Other,
-}
-
 /// An amount of money in billionths of a US dollar. Negative for a refund; ± 9.2 billion dollars at most.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -55,11 +46,11 @@ pub struct NanoDollars(i64);
 
 impl SessionCounters {
     /// The count of one request: its kind, and its status where that is known.
-    pub const fn of_request(kind: CountedAs, status: Option<u16>) -> Self {
+    pub const fn of_request(kind: RequestKind, status: Option<u16>) -> Self {
         Self {
             requests: 1,
-            page_views: matches!(kind, CountedAs::PageView) as u64,
-            assets: matches!(kind, CountedAs::Asset) as u64,
+            page_views: kind.is_page_view() as u64,
+            assets: kind.is_asset() as u64,
             client_errors: matches!(status, Some(400..=499)) as u64,
             server_errors: matches!(status, Some(500..=599)) as u64,
             ..Self::NONE
@@ -149,17 +140,17 @@ mod tests {
 
     #[test]
     fn a_request_counts_by_its_kind_and_status() {
-        let page = SessionCounters::of_request(CountedAs::PageView, Some(404));
+        let page = SessionCounters::of_request(RequestKind::Page, Some(404));
         assert_eq!(
             page,
             SessionCounters { requests: 1, page_views: 1, client_errors: 1, ..SessionCounters::NONE }
         );
-        let asset = SessionCounters::of_request(CountedAs::Asset, Some(500));
+        let asset = SessionCounters::of_request(RequestKind::Favicon, Some(500));
         assert_eq!(
             asset,
             SessionCounters { requests: 1, assets: 1, server_errors: 1, ..SessionCounters::NONE }
         );
-        let other = SessionCounters::of_request(CountedAs::Other, None);
+        let other = SessionCounters::of_request(RequestKind::Api, None);
         assert_eq!(other, SessionCounters { requests: 1, ..SessionCounters::NONE });
         assert_eq!(page.plus(asset).errors(), 2);
     }
@@ -167,7 +158,7 @@ mod tests {
     #[test]
     fn only_400_to_599_are_errors() {
         let errors = |status| {
-            let c = SessionCounters::of_request(CountedAs::Other, Some(status));
+            let c = SessionCounters::of_request(RequestKind::Api, Some(status));
             (c.client_errors, c.server_errors)
         };
         let seen = [399, 400, 499, 500, 599, 600].map(errors);

@@ -9,7 +9,6 @@
 
 mod analytics_session;
 mod counters;
-mod network;
 mod parts;
 mod policy;
 mod retention;
@@ -20,8 +19,7 @@ pub(crate) use analytics_session::is_whole_micros;
 pub use analytics_session::{
     AnalyticsSession, InvalidSession, LandingPage, NewSession, SessionRecord, SessionRefusal, SessionUpdate,
 };
-pub use counters::{CountedAs, NanoDollars, SessionCounters};
-pub use network::{InvalidNetwork, SessionNetwork};
+pub use counters::{NanoDollars, SessionCounters};
 pub use parts::{Campaign, CountryCode, InvalidCountryCode, SessionClient, SessionOrigin, SessionPlace};
 pub use policy::{EndReason, InvalidSessionPolicy, SessionPolicy, UnknownEndReason};
 pub use retention::{InvalidRetentionPolicy, RetentionPolicy};

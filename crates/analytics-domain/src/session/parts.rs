@@ -7,7 +7,7 @@ use alloc::string::String;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::Text;
-use crate::request::channel::Channel;
+use crate::request::{Channel, SessionAnalytics, UtmTags};
 use crate::user_agent::DeviceType;
 
 /// What the client says it is. What is not known is `None`.
@@ -110,12 +110,44 @@ impl Default for SessionOrigin {
     }
 }
 
+impl SessionOrigin {
+    /// The origin that the first request of a session tells.
+    pub fn of(request: &SessionAnalytics) -> Self {
+        Self {
+            channel: request.channel,
+            referrer_host: request.referrer_host.as_deref().map(Text::cut),
+            referrer_url: request.referrer_url.as_deref().map(Text::cut),
+            campaign: request.utm.as_ref().map(Campaign::from).unwrap_or_default(),
+            landing_page: request.landing_page.as_deref().map(Text::cut),
+            entry_url: request.entry_url.as_deref().map(Text::cut),
+        }
+    }
+}
+
+impl From<&UtmTags> for Campaign {
+    fn from(tags: &UtmTags) -> Self {
+        let kept = |tag: &Option<String>| tag.as_deref().map(Text::cut);
+        Self {
+            source: kept(&tags.source),
+            medium: kept(&tags.medium),
+            campaign: kept(&tags.campaign),
+            content: kept(&tags.content),
+            term: kept(&tags.term),
+        }
+    }
+}
+
 impl Campaign {
     /// Whether a request with these parameters brings another campaign than the session's.
     ///
-    /// A request without any parameter brings none, so it changes nothing.
+    /// Source, medium and campaign name a campaign, in either case; content and term tell its links apart. A request
+    /// with none of the three brings no campaign, so it changes nothing. It is the rule of
+    /// [`Utm::campaign_hash`](crate::request::Utm::campaign_hash), on the values that are kept.
     pub fn is_changed_by(&self, request: &Self) -> bool {
-        *request != Self::default() && request != self
+        let text = |part: &Option<Text<256>>| part.as_ref().map_or("", Text::as_str).to_ascii_lowercase();
+        let own = [&self.source, &self.medium, &self.campaign];
+        let brought = [&request.source, &request.medium, &request.campaign];
+        brought.iter().any(|part| part.is_some()) && own.map(text) != brought.map(text)
     }
 }
 
@@ -170,6 +202,9 @@ impl<'de> Deserialize<'de> for CountryCode {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::request::Utm;
+    use alloc::format;
+    use proptest::prelude::*;
 
     #[test]
     fn a_country_is_two_letters_in_either_case() {
@@ -181,12 +216,37 @@ mod tests {
 
     #[test]
     fn a_request_without_campaign_changes_none() {
-        let spring = Campaign { campaign: Some(Text::cut("spring")), ..Campaign::default() };
+        let named = |name: &str| Campaign { campaign: Some(Text::cut(name)), ..Campaign::default() };
+        let spring = named("spring");
         assert!(!spring.is_changed_by(&Campaign::default()));
-        assert!(!spring.is_changed_by(&spring.clone()));
+        assert!(!spring.is_changed_by(&spring));
         assert!(Campaign::default().is_changed_by(&spring));
-        assert!(
-            spring.is_changed_by(&Campaign { campaign: Some(Text::cut("summer")), ..Campaign::default() })
-        );
+        assert!(spring.is_changed_by(&named("summer")));
+        assert!(!spring.is_changed_by(&Campaign { content: Some(Text::cut("top")), ..named("Spring") }));
+    }
+
+    proptest! {
+        /// What is kept of two requests answers as the requests themselves would.
+        #[test]
+        fn campaigns_differ_where_their_hashes_do(first in queries(), second in queries()) {
+            let read = |query: &str| {
+                let utm = Utm::read(query);
+                let kept = utm.map(|utm| Campaign::from(&utm.tags())).unwrap_or_default();
+                (utm.and_then(|utm| utm.campaign_hash()), kept)
+            };
+            let ((own_hash, own), (hash, request)) = (read(&first), read(&second));
+            // A session without a campaign is as one whose three values are empty.
+            let none = Utm::read("utm_source=").and_then(|utm| utm.campaign_hash());
+            prop_assert_eq!(own.is_changed_by(&request), hash.is_some() && hash != own_hash.or(none));
+        }
+    }
+
+    fn queries() -> impl Strategy<Value = String> {
+        let part = || proptest::option::of("(a|A|b|%20|%C3%A9|)");
+        (part(), part(), part(), part()).prop_map(|(source, medium, campaign, content)| {
+            let names = ["utm_source", "utm_medium", "utm_campaign", "utm_content"];
+            let pairs = names.iter().zip([source, medium, campaign, content]);
+            pairs.filter_map(|(name, value)| value.map(|value| format!("{name}={value}&"))).collect()
+        })
     }
 }
