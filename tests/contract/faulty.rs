@@ -4,13 +4,15 @@ use std::sync::Arc;
 
 use analytics_domain::event::{AnalyticsEvent, EventProperties, PropertyValue};
 use analytics_domain::ids::{FingerprintHash, SessionId};
+use analytics_domain::reputation::{Ban, BanSubject, ReputationState};
 use analytics_domain::session::{AnalyticsSession, EndReason, NanoDollars, SessionRecord, Text};
 use analytics_domain::throttle::ThrottleLevel;
-use analytics_inmemory::{Capacity, InMemoryEvents, InMemorySessions};
+use analytics_inmemory::{Capacity, InMemoryBans, InMemoryEvents, InMemoryFingerprints, InMemorySessions};
 use analytics_ports::contract::Stores;
 use analytics_ports::{
-    BatchLimit, EndedSession, EventCursor, EventRepository, Page, PageRequest, Recorded, SessionCursor,
-    SessionFilter, SessionRepository, StoreError, Version, Versioned,
+    BanCursor, BanRepository, BatchLimit, EndedSession, EventCursor, EventRepository, FingerprintRecord,
+    FingerprintRepository, Page, PageRequest, Recorded, SessionCursor, SessionFilter, SessionRepository,
+    StoreError, Version, Versioned,
 };
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -48,6 +50,14 @@ pub(crate) enum Fault {
     RoundsNumbersOfEvents,
     ListsEventsNewestFirst,
     DeletesEventsAtExactlyBefore,
+    ForgetsTheVersionOfAFingerprint,
+    ForgetsTheStateOfAFingerprint,
+    ListsFingerprintsBackwards,
+    DeletesAtExactlyLastSeen,
+    FindsEndedBans,
+    ForgetsThatABanIsAWouldBan,
+    ClearsOneBanOnly,
+    KeepsBansThatEndNow,
 }
 
 impl Fault {
@@ -83,6 +93,17 @@ impl Fault {
         (Self::RoundsNumbersOfEvents, "events_are_read_back_whole"),
         (Self::ListsEventsNewestFirst, "events_of_one_session_are_walked_oldest_first"),
         (Self::DeletesEventsAtExactlyBefore, "deletion_takes_events_by_their_recording_in_batches"),
+        (Self::ForgetsTheVersionOfAFingerprint, "a_fingerprint_that_is_not_as_expected_is_a_conflict"),
+        (Self::ForgetsTheStateOfAFingerprint, "a_fingerprint_is_read_back_whole_at_version_1"),
+        (
+            Self::ListsFingerprintsBackwards,
+            "fingerprints_of_high_risk_are_walked_in_the_order_of_their_hashes",
+        ),
+        (Self::DeletesAtExactlyLastSeen, "fingerprints_are_deleted_by_when_they_were_last_seen_in_batches"),
+        (Self::FindsEndedBans, "a_ban_runs_from_its_beginning_to_before_its_end"),
+        (Self::ForgetsThatABanIsAWouldBan, "bans_are_read_back_whole"),
+        (Self::ClearsOneBanOnly, "clearing_answers_every_ban_of_the_subject_and_leaves_the_others"),
+        (Self::KeepsBansThatEndNow, "ended_bans_are_deleted_in_batches"),
     ];
 }
 
@@ -92,6 +113,8 @@ pub(crate) fn stores(fault: Option<Fault>) -> Stores {
     Stores {
         sessions: Arc::new(FaultySessions { kept: InMemorySessions::new(capacity), fault }),
         events: Arc::new(FaultyEvents { kept: InMemoryEvents::new(capacity), fault }),
+        fingerprints: Arc::new(FaultyFingerprints { kept: InMemoryFingerprints::new(capacity), fault }),
+        bans: Arc::new(FaultyBans { kept: InMemoryBans::new(capacity), fault }),
         guard: Box::new(()),
     }
 }
@@ -103,6 +126,16 @@ struct FaultySessions {
 
 struct FaultyEvents {
     kept: InMemoryEvents,
+    fault: Option<Fault>,
+}
+
+struct FaultyFingerprints {
+    kept: InMemoryFingerprints,
+    fault: Option<Fault>,
+}
+
+struct FaultyBans {
+    kept: InMemoryBans,
     fault: Option<Fault>,
 }
 
@@ -330,6 +363,86 @@ impl EventRepository for FaultyEvents {
     ) -> Result<u32, StoreError> {
         let inclusive = self.fault == Some(Fault::DeletesEventsAtExactlyBefore);
         self.kept.delete_recorded_before(if inclusive { before + MICRO } else { before }, limit).await
+    }
+}
+
+#[async_trait]
+impl FingerprintRepository for FaultyFingerprints {
+    async fn get(
+        &self,
+        fingerprint: FingerprintHash,
+    ) -> Result<Option<Versioned<FingerprintRecord>>, StoreError> {
+        self.kept.get(fingerprint).await
+    }
+
+    async fn swap(
+        &self,
+        expected: Option<Version>,
+        record: &FingerprintRecord,
+    ) -> Result<Version, StoreError> {
+        if self.fault == Some(Fault::ForgetsTheVersionOfAFingerprint) {
+            let kept = self.kept.get(record.fingerprint()).await?.map(|kept| kept.version);
+            return self.kept.swap(kept, record).await;
+        }
+        if self.fault == Some(Fault::ForgetsTheStateOfAFingerprint) {
+            let (report, risk) = (record.report().clone(), record.is_high_risk());
+            let fresh = FingerprintRecord::restore(ReputationState::default(), report, risk);
+            return self.kept.swap(expected, &fresh).await;
+        }
+        self.kept.swap(expected, record).await
+    }
+
+    async fn list_high_risk(
+        &self,
+        page: PageRequest<FingerprintHash>,
+    ) -> Result<Page<FingerprintRecord, FingerprintHash>, StoreError> {
+        let mut listed = self.kept.list_high_risk(page).await?;
+        if self.fault == Some(Fault::ListsFingerprintsBackwards) {
+            listed.items.reverse();
+        }
+        Ok(listed)
+    }
+
+    async fn delete_seen_before(&self, before: DateTime<Utc>, limit: BatchLimit) -> Result<u32, StoreError> {
+        let inclusive = self.fault == Some(Fault::DeletesAtExactlyLastSeen);
+        self.kept.delete_seen_before(if inclusive { before + MICRO } else { before }, limit).await
+    }
+}
+
+#[async_trait]
+impl BanRepository for FaultyBans {
+    async fn put(&self, ban: &Ban) -> Result<Recorded, StoreError> {
+        let mut ban = ban.clone();
+        ban.would_ban &= self.fault != Some(Fault::ForgetsThatABanIsAWouldBan);
+        self.kept.put(&ban).await
+    }
+
+    async fn running(&self, subject: BanSubject, now: DateTime<Utc>) -> Result<Option<Ban>, StoreError> {
+        let ended = self.fault == Some(Fault::FindsEndedBans);
+        self.kept.running(subject, if ended { now - MICRO } else { now }).await
+    }
+
+    async fn list_running(
+        &self,
+        now: DateTime<Utc>,
+        page: PageRequest<BanCursor>,
+    ) -> Result<Page<Ban, BanCursor>, StoreError> {
+        self.kept.list_running(now, page).await
+    }
+
+    async fn clear(&self, subject: BanSubject) -> Result<Vec<Ban>, StoreError> {
+        let mut cleared = self.kept.clear(subject).await?;
+        if self.fault == Some(Fault::ClearsOneBanOnly) {
+            for ban in cleared.drain(1.min(cleared.len())..) {
+                self.kept.put(&ban).await?;
+            }
+        }
+        Ok(cleared)
+    }
+
+    async fn delete_ended(&self, now: DateTime<Utc>, limit: BatchLimit) -> Result<u32, StoreError> {
+        let late = self.fault == Some(Fault::KeepsBansThatEndNow);
+        self.kept.delete_ended(if late { now - MICRO } else { now }, limit).await
     }
 }
 

@@ -14,8 +14,12 @@
 pub mod stats;
 pub mod session;
 pub mod event;
+pub mod fingerprint;
+pub mod ban;
 mod shards;
 
+pub use ban::InMemoryBans;
 pub use event::InMemoryEvents;
+pub use fingerprint::InMemoryFingerprints;
 pub use session::InMemorySessions;
 pub use stats::{Capacity, InvalidCapacity, StoreStats};

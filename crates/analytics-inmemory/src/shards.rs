@@ -40,7 +40,7 @@ impl<T> Shards<T> {
         let mut rows = Vec::new();
         for mut part in self.each() {
             rows.extend(first(&mut part));
-            // Each answer is at most the limit, so what is held is never more than twice that.
+            // Cutting after each part keeps what is held near the limit.
             rows.sort_by(|(a, _), (b, _)| a.cmp(b));
             rows.truncate(limit);
         }

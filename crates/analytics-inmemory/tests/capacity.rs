@@ -4,15 +4,21 @@
 use std::sync::Arc;
 
 use analytics_domain::event::{AnalyticsEvent, EventName, EventProperties};
-use analytics_domain::ids::{EventId, FingerprintHash, SessionId, VisitorId};
+use analytics_domain::ids::{BanId, EventId, FingerprintHash, SessionId, VisitorId};
+use analytics_domain::reputation::{
+    Ban, BanReason, BanSubject, ChargedFacts, ReputationPolicy, ReputationState, observe_charged,
+};
 use analytics_domain::request::RequestKind;
 use analytics_domain::session::{
     AnalyticsSession, EndReason, NewSession, SessionClient, SessionCounters, SessionOrigin, SessionPlace,
     SessionPolicy, SessionUpdate,
 };
-use analytics_inmemory::{Capacity, InMemoryEvents, InMemorySessions, StoreStats};
+use analytics_inmemory::{
+    Capacity, InMemoryBans, InMemoryEvents, InMemoryFingerprints, InMemorySessions, StoreStats,
+};
 use analytics_ports::{
-    BatchLimit, EventRepository, PageRequest, Recorded, SessionFilter, SessionRepository, StoreError,
+    BanRepository, BatchLimit, EventRepository, FingerprintRecord, FingerprintRepository, PageRequest,
+    Recorded, SessionFilter, SessionRepository, StoreError,
 };
 use chrono::{DateTime, Utc};
 
@@ -55,6 +61,39 @@ async fn the_event_that_was_recorded_first_leaves_a_full_store() {
     assert_eq!(listed.items, [event(1, 1), event(3, 1)]);
     let expected = StoreStats { entries: 2, capacity: 2, evicted: 1, evicted_in_use: 0 };
     assert_eq!(events.stats(), expected);
+}
+
+#[tokio::test]
+async fn fingerprints_of_high_risk_leave_a_full_store_last() {
+    let fingerprints = InMemoryFingerprints::new(capacity(2));
+    for (number, minute, flagged) in
+        [(1, 1, true), (2, 5, false), (3, 9, false), (4, 12, true), (5, 13, false)]
+    {
+        fingerprints.swap(None, &record(number, minute, flagged)).await.unwrap();
+    }
+    // 2 leaves for 3, 3 for 4, and then only 1 and 4 are left to make room for 5.
+    let mut kept = Vec::new();
+    for number in 1..=5 {
+        if fingerprints.get(fingerprint(number)).await.unwrap().is_some() {
+            kept.push(number);
+        }
+    }
+    assert_eq!(kept, [4, 5]);
+    let expected = StoreStats { entries: 2, capacity: 2, evicted: 3, evicted_in_use: 1 };
+    assert_eq!(fingerprints.stats(), expected);
+}
+
+#[tokio::test]
+async fn would_bans_leave_a_full_store_first_and_then_the_ban_that_ends_first() {
+    let bans = InMemoryBans::new(capacity(2));
+    for (number, until, would_ban) in [(1, 50, false), (2, 90, true), (3, 60, false), (4, 70, false)] {
+        bans.put(&ban(number, until, would_ban)).await.unwrap();
+    }
+    let page = PageRequest::first(BatchLimit::default());
+    let running = bans.list_running(at(1), page).await.unwrap();
+    assert_eq!(running.items, [ban(3, 60, false), ban(4, 70, false)]);
+    let expected = StoreStats { entries: 2, capacity: 2, evicted: 2, evicted_in_use: 2 };
+    assert_eq!(bans.stats(), expected);
 }
 
 #[tokio::test]
@@ -227,6 +266,27 @@ fn event(number: u128, session: u128) -> AnalyticsEvent {
     let name = EventName::new("view").unwrap();
     let id = EventId::at(at(0), number).unwrap();
     AnalyticsEvent::new(id, SessionId::from_u128(session), name, EventProperties::default(), at(0)).unwrap()
+}
+
+fn record(number: u128, minute: i64, flagged: bool) -> FingerprintRecord {
+    let (policy, now) = (ReputationPolicy::default(), at(60 * minute));
+    let mut state = ReputationState::default();
+    observe_charged(&policy, &mut state, ChargedFacts::default(), now);
+    if flagged {
+        state.flag();
+    }
+    FingerprintRecord::of(&policy, fingerprint(number), state, now).unwrap()
+}
+
+fn ban(number: u128, until: i64, would_ban: bool) -> Ban {
+    Ban {
+        id: BanId::from_u128(number),
+        subject: BanSubject::Fingerprint(fingerprint(number)),
+        reason: BanReason::Manual,
+        from: at(0),
+        until: at(until),
+        would_ban,
+    }
 }
 
 fn capacity(entries: u32) -> Capacity {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use analytics_inmemory::{Capacity, InMemoryEvents, InMemorySessions};
+use analytics_inmemory::{Capacity, InMemoryBans, InMemoryEvents, InMemoryFingerprints, InMemorySessions};
 use analytics_ports::contract::{self, Stores};
 
 macro_rules! stamp {
@@ -20,6 +20,8 @@ fn fresh() -> Stores {
     Stores {
         sessions: Arc::new(InMemorySessions::new(capacity)),
         events: Arc::new(InMemoryEvents::new(capacity)),
+        fingerprints: Arc::new(InMemoryFingerprints::new(capacity)),
+        bans: Arc::new(InMemoryBans::new(capacity)),
         guard: Box::new(()),
     }
 }

@@ -22,6 +22,8 @@ pub mod page;
 pub mod version;
 pub mod session;
 pub mod event;
+pub mod fingerprint;
+pub mod ban;
 pub mod geo;
 #[cfg(feature = "contract")]
 #[expect(
@@ -31,11 +33,13 @@ pub mod geo;
 )]
 pub mod contract;
 
+pub use ban::{BanCursor, BanRepository};
 pub use clock::Clock;
 #[cfg(feature = "mock")]
 pub use clock::MockClock;
 pub use error::{Entity, StoreError};
 pub use event::{EventCursor, EventRepository};
+pub use fingerprint::{FingerprintRecord, FingerprintRepository};
 pub use geo::{AutonomousSystem, GeoAnswer, GeoLocator};
 pub use ids::IdGenerator;
 pub use page::{BatchLimit, Page, PageRequest};
@@ -43,5 +47,6 @@ pub use session::{EndedSession, SessionCursor, SessionFilter, SessionRepository}
 pub use version::{Recorded, Version, Versioned};
 #[cfg(feature = "mock")]
 pub use {
-    event::MockEventRepository, geo::MockGeoLocator, ids::SequentialIds, session::MockSessionRepository,
+    ban::MockBanRepository, event::MockEventRepository, fingerprint::MockFingerprintRepository,
+    geo::MockGeoLocator, ids::SequentialIds, session::MockSessionRepository,
 };

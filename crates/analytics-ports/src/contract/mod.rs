@@ -22,9 +22,11 @@
 use std::any::Any;
 use std::sync::Arc;
 
-use crate::{EventRepository, SessionRepository};
+use crate::{BanRepository, EventRepository, FingerprintRepository, SessionRepository};
 
+pub mod bans;
 pub mod events;
+pub mod fingerprints;
 mod sample;
 pub mod sessions;
 
@@ -34,6 +36,10 @@ pub struct Stores {
     pub sessions: Arc<dyn SessionRepository>,
     /// Its events.
     pub events: Arc<dyn EventRepository>,
+    /// Its fingerprints.
+    pub fingerprints: Arc<dyn FingerprintRepository>,
+    /// Its bans.
+    pub bans: Arc<dyn BanRepository>,
     /// Dropped after the case: a database to remove, for example.
     pub guard: Box<dyn Any + Send + Sync>,
 }
@@ -70,6 +76,19 @@ macro_rules! contract_cases {
             events::of_concurrent_recordings_one_is_new,
             events::events_of_one_session_are_walked_oldest_first,
             events::deletion_takes_events_by_their_recording_in_batches,
+            fingerprints::a_fingerprint_is_read_back_whole_at_version_1,
+            fingerprints::a_fingerprint_is_swapped_against_the_version_that_was_seen,
+            fingerprints::a_fingerprint_that_is_not_as_expected_is_a_conflict,
+            fingerprints::of_concurrent_first_swaps_of_a_fingerprint_one_wins,
+            fingerprints::fingerprints_of_high_risk_are_walked_in_the_order_of_their_hashes,
+            fingerprints::fingerprints_are_deleted_by_when_they_were_last_seen_in_batches,
+            bans::bans_are_read_back_whole,
+            bans::putting_a_known_ban_changes_nothing,
+            bans::a_ban_runs_from_its_beginning_to_before_its_end,
+            bans::the_running_ban_that_ends_last_is_found,
+            bans::running_bans_are_walked_in_the_order_of_their_ends,
+            bans::clearing_answers_every_ban_of_the_subject_and_leaves_the_others,
+            bans::ended_bans_are_deleted_in_batches,
         }
     };
 }
@@ -85,7 +104,12 @@ mod tests {
             };
         }
         let listed: Vec<String> = contract_cases!(names).into_iter().map(String::from).collect();
-        let sources = [("sessions", include_str!("sessions.rs")), ("events", include_str!("events.rs"))];
+        let sources = [
+            ("sessions", include_str!("sessions.rs")),
+            ("events", include_str!("events.rs")),
+            ("fingerprints", include_str!("fingerprints.rs")),
+            ("bans", include_str!("bans.rs")),
+        ];
         let written: Vec<String> = sources
             .iter()
             .flat_map(|(group, source)| {
@@ -96,11 +120,11 @@ mod tests {
         assert_eq!(listed, written);
     }
 
-    /// The search above knows two files; a third must be added there.
+    /// The search above knows four files; a fifth must be added there.
     #[test]
     fn every_public_group_is_searched() {
         let groups: Vec<&str> =
             include_str!("mod.rs").lines().filter_map(|line| line.strip_prefix("pub mod ")).collect();
-        assert_eq!(groups, ["events;", "sessions;"]);
+        assert_eq!(groups, ["bans;", "events;", "fingerprints;", "sessions;"]);
     }
 }
