@@ -1,1 +1,12 @@
 //! Use cases: each composes domain rules and ports.
+//!
+//! A service takes its ports as `Arc<dyn Port>`, reads the clock once a use case, and makes the ids that the stores
+//! keep. The rules are the domain's; where one stands between a read and a write, the service loads, decides and swaps.
+
+mod analytics;
+mod reputation;
+mod session_cleanup;
+
+pub use analytics::{AnalyticsService, EventAnswer, NewEvent, SessionChange};
+pub use reputation::{BanAnswer, ClearedFingerprint, ReputationService};
+pub use session_cleanup::{CleanupInterrupted, CleanupReport, SessionCleanupService};
