@@ -277,7 +277,9 @@ impl SessionRepository for FaultySessions {
         let limit = if self.is(Fault::IgnoresTheBatchLimit) { BatchLimit::default() } else { limit };
         let mut ended = self.kept.end_expired(idle_since, limit).await?;
         if self.is(Fault::EndsAtTheTimeOfTheCleanUp) {
-            ended.iter_mut().for_each(|ended| ended.ended_at = idle_since);
+            for ended in &mut ended {
+                ended.ended_at = idle_since;
+            }
         }
         Ok(ended)
     }

@@ -151,6 +151,9 @@ impl AnalyticsService {
     ///
     /// # Errors
     /// [`StoreError`]; then none was kept, and telling those with an id again is safe.
+    ///
+    /// # Panics
+    /// When the store answers for fewer events than it was given, against its port.
     pub async fn record_events(&self, events: Vec<NewEvent>) -> Result<Vec<EventAnswer>, StoreError> {
         let now = self.clock.now();
         let read: Vec<Result<AnalyticsEvent, InvalidEvent>> =

@@ -106,7 +106,7 @@ impl ReputationService {
         fingerprint: FingerprintHash,
     ) -> Result<Option<FingerprintReputation>, StoreError> {
         let now = self.clock.now();
-        let changed = self.change(fingerprint, now, |state| state.flag()).await?;
+        let changed = self.change(fingerprint, now, ReputationState::flag).await?;
         Ok(changed.map(|((), after)| after))
     }
 
