@@ -7,13 +7,15 @@ impl LogFormat {
     /// The format that reads the most of `first_lines`, or `None` when none reads any.
     ///
     /// Give about the first hundred lines; a last line that is cut does no harm. Of formats that read equally many
-    /// lines the one that observes more wins, so that a `combined` log is never taken for `common`.
+    /// lines the one that observes more wins. `common` also reads every `combined` line and those of them that are
+    /// cut, so it has to read more than twice as many.
     pub fn detect(first_lines: &[u8]) -> Option<Self> {
         let mut best = None;
         for candidate in CANDIDATES {
+            let weight = if candidate == LogFormat::Common { 1 } else { 2 };
             let mut score = 0;
             each_record(&candidate, first_lines, |record| {
-                score += usize::from(is_telling(&candidate, record));
+                score += if is_telling(&candidate, record) { weight } else { 0 };
             });
             if score > 0 && best.as_ref().is_none_or(|(most, _)| score > *most) {
                 best = Some((score, candidate));

@@ -328,6 +328,8 @@ fn detection_takes_the_format_that_tells_most() {
         (format!(r#"{combined} "-""#), Some(LogFormat::Combined)),
         (format!("example.com:80 {combined}"), Some(LogFormat::VhostCombined)),
         (format!("{combined}\nexample.com:80 {combined}\n{combined}\n192.0.2."), Some(LogFormat::Combined)),
+        (format!("{combined}\n{common} \"-"), Some(LogFormat::Combined)),
+        (format!("{combined}\n{common}\n{common}"), Some(LogFormat::Common)),
         ("hello\nworld\n".to_owned(), None),
         (String::new(), None),
     ] {
