@@ -12,15 +12,16 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
-pub mod detector;
-pub mod event;
-pub mod identity;
 pub mod ids;
-pub mod reputation;
 pub mod request;
+pub mod user_agent;
+pub mod identity;
 pub mod session;
+pub mod event;
+pub mod site;
+pub mod detector;
+pub mod throttle;
+pub mod reputation;
+pub mod visit;
 #[cfg(feature = "strategies")]
 pub mod strategies;
-pub mod throttle;
-pub mod user_agent;
-pub mod visit;
