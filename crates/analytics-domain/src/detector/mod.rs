@@ -1,6 +1,50 @@
 //! Telling people from automation, with reasons.
+//!
+//! A [`SessionProfile`] remembers one session in fixed space. A [`BehavioralBotDetector`] reads it, what is remembered
+//! of the visitor and the facts of the site, and answers with a [`Verdict`]: score, class and every signal with the
+//! figure and the limit it rests on. It keeps no state, reads no clock, and the same input gives the same bits on
+//! every machine.
+//!
+//! ```
+//! use analytics_domain::detector::{AgentFacts, BehavioralBotDetector, DetectorPolicy, History, SessionProfile, Subject};
+//! use analytics_domain::site::SiteFacts;
+//!
+//! let detector = BehavioralBotDetector::new(DetectorPolicy::default());
+//! let agent = AgentFacts { missing: true, observed: true, ..AgentFacts::default() };
+//! let (profile, history, site) = (SessionProfile::default(), History::default(), SiteFacts::default());
+//! let verdict = detector.explain(&Subject { profile: &profile, agent: &agent, history: &history, site: &site });
+//! assert_eq!(verdict.reason(), "no_user_agent");
+//! assert!(!verdict.class.is_bot(), "one weak signal flags nobody");
+//! ```
+
+mod observation;
+pub mod policy;
+pub mod profile;
+mod signal;
+mod signals;
+mod subject;
+mod verdict;
+
+pub use observation::{AgentFacts, Engine, HeaderMarks, Observation, ReferrerFacts, Verification};
+pub use policy::{CategoryPolicy, DetectorPolicy, SevenSignalPolicy};
+pub use profile::{ServedPages, SessionProfile};
+pub use signal::{Category, Evidence, Signal, SignalKind, SignalSet};
+pub(crate) use signals::month_of_days;
+pub use subject::{History, SharedView, StartRhythm, Subject};
+pub use verdict::{Assessment, Verdict};
+
+use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
+
+use crate::user_agent::AutomationKind;
+use signals::Listener;
+
+/// Scores sessions by a policy.
+#[derive(Debug, Clone, Default)]
+pub struct BehavioralBotDetector {
+    policy: DetectorPolicy,
+}
 
 /// What a session is taken for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -19,11 +63,168 @@ pub enum Class {
 }
 
 impl Class {
+    /// Every class, in the order of reports.
+    pub const ALL: [Self; 5] = [Self::Human, Self::Suspected, Self::Bot, Self::DeclaredBot, Self::AiAgent];
+
     /// Whether the session is automation: a bot, a declared bot or an AI agent.
     pub const fn is_bot(self) -> bool {
         match self {
             Self::Human | Self::Suspected => false,
             Self::Bot | Self::DeclaredBot | Self::AiAgent => true,
         }
+    }
+
+    /// The name on the wire, in stores and in reports.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Human => "human",
+            Self::Suspected => "suspected",
+            Self::Bot => "bot",
+            Self::DeclaredBot => "declared_bot",
+            Self::AiAgent => "ai_agent",
+        }
+    }
+}
+
+impl BehavioralBotDetector {
+    /// A detector with this policy.
+    pub const fn new(policy: DetectorPolicy) -> Self {
+        Self { policy }
+    }
+
+    /// The policy.
+    pub const fn policy(&self) -> &DetectorPolicy {
+        &self.policy
+    }
+
+    /// Score, class and the set of signals, without evidence and without allocation.
+    pub fn assess(&self, subject: &Subject<'_>) -> Assessment {
+        let mut tally = Tally::default();
+        self.hear(subject, &mut tally);
+        self.judge(subject, &tally)
+    }
+
+    /// Score, class and every signal with its evidence.
+    pub fn explain(&self, subject: &Subject<'_>) -> Verdict {
+        let mut record = Record::default();
+        self.hear(subject, &mut record);
+        record.signals.sort_by_key(|signal| signal.kind);
+        let assessment = self.judge(subject, &record.tally);
+        Verdict {
+            score: assessment.score,
+            class: assessment.class,
+            hostile: assessment.hostile,
+            signals: record.signals,
+            ruleset_version: self.policy.ruleset_version(),
+        }
+    }
+
+    fn hear(&self, subject: &Subject<'_>, out: &mut impl Listener) {
+        match &self.policy {
+            DetectorPolicy::SevenSignal(policy) => signals::seven_signals(policy, subject, out),
+            DetectorPolicy::Categories(policy) => signals::all(policy, subject, out),
+        }
+    }
+
+    fn judge(&self, subject: &Subject<'_>, tally: &Tally) -> Assessment {
+        match &self.policy {
+            DetectorPolicy::SevenSignal(policy) => {
+                let score = tally.points.iter().sum::<f64>().min(100.0);
+                let bot = score >= policy.bot_from.get();
+                let class = if bot { Class::Bot } else { Class::Human };
+                Assessment { score, class, hostile: bot, decisive_hostile: false, signals: tally.fired }
+            }
+            DetectorPolicy::Categories(policy) => judge_by_category(policy, subject, tally),
+        }
+    }
+}
+
+/// Category points are capped and added, and made a score. A bot needs two voices or a decisive fact.
+fn judge_by_category(policy: &CategoryPolicy, subject: &Subject<'_>, tally: &Tally) -> Assessment {
+    let mut sum = 0.0;
+    let mut voices = 0;
+    for (index, cap) in caps(policy).into_iter().enumerate() {
+        let points = tally.points[index].min(cap);
+        sum += points;
+        voices += u32::from(points >= policy.voice_from.get() && speaks_alone(index));
+    }
+    let mut score = 100.0 * (1.0 - libm::exp(-sum / policy.scale.get().max(f64::MIN_POSITIVE)));
+    if tally.decisive {
+        score = score.max(policy.decisive_score.get().min(100.0));
+    }
+    let kind = subject.agent.declared.filter(|_| !tally.fired.contains(SignalKind::SpoofedCrawler));
+    let behaves = score >= policy.bot_from.get() && (voices >= 2 || tally.decisive);
+    let class = match kind {
+        Some(kind) if kind.is_ai() => Class::AiAgent,
+        Some(_) => Class::DeclaredBot,
+        None if behaves => Class::Bot,
+        None if score >= policy.bot_from.get() || (score >= policy.suspected_from.get() && voices >= 2) => {
+            Class::Suspected
+        }
+        None => Class::Human,
+    };
+    let scans = kind == Some(AutomationKind::SecurityScanner);
+    let hostile = class.is_bot() && (kind.is_none() || scans || tally.decisive_hostile);
+    Assessment { score, class, hostile, decisive_hostile: tally.decisive_hostile, signals: tally.fired }
+}
+
+/// Points by category, in the order of [`Category`].
+fn caps(policy: &CategoryPolicy) -> [f64; Category::COUNT] {
+    [
+        policy.declared.cap.get(),
+        policy.impostor.cap.get(),
+        policy.browser_age.cap.get(),
+        policy.headless.cap.get(),
+        policy.volume.cap.get(),
+        policy.timing.cap.get(),
+        policy.walk.cap.get(),
+        policy.resources.cap.get(),
+        policy.form.cap.get(),
+        policy.referrer.cap.get(),
+        policy.probing.cap.get(),
+        policy.cohort.cap.get(),
+        policy.privacy.cap.get(),
+        policy.engagement.cap.get(),
+        policy.reputation.cap.get(),
+    ]
+}
+
+/// Old browsers and what privacy browsers do tip a score; they are no voice of their own.
+const fn speaks_alone(category: usize) -> bool {
+    category != Category::BrowserAge as usize && category != Category::PrivacyCompatible as usize
+}
+
+/// Points by category and the facts that decide.
+#[derive(Debug, Default)]
+struct Tally {
+    points: [f64; Category::COUNT],
+    decisive: bool,
+    decisive_hostile: bool,
+    fired: SignalSet,
+}
+
+impl Listener for Tally {
+    fn hear(&mut self, kind: SignalKind, points: f64, decisive: bool, _figure: f64, _limit: f64) {
+        self.points[kind.category() as usize] += points;
+        self.decisive |= decisive;
+        let hostile =
+            matches!(kind, SignalKind::SpoofedCrawler | SignalKind::TrapUrl | SignalKind::ProbePaths);
+        self.decisive_hostile |= decisive && hostile;
+        self.fired.insert(kind);
+    }
+}
+
+/// A tally that keeps the signals themselves.
+#[derive(Debug, Default)]
+struct Record {
+    tally: Tally,
+    signals: Vec<Signal>,
+}
+
+impl Listener for Record {
+    fn hear(&mut self, kind: SignalKind, points: f64, decisive: bool, figure: f64, limit: f64) {
+        self.tally.hear(kind, points, decisive, figure, limit);
+        let evidence = Evidence { figure, limit };
+        self.signals.push(Signal { kind, category: kind.category(), points, decisive, evidence });
     }
 }

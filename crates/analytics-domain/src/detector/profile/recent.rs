@@ -1,0 +1,125 @@
+//! The last few page views of a visitor, until it is known whether assets followed.
+
+/// A page view that waits for its assets.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct RecentPage {
+    /// Hash of the page.
+    pub page: u64,
+    /// Hash of its directory.
+    pub directory: u64,
+    /// When it was answered, in microseconds since the epoch.
+    pub at_us: i64,
+    /// Whether the session had not seen the page before.
+    pub new: bool,
+    /// Whether an asset request named it.
+    pub loaded: bool,
+    /// Whether it waits still; a slot that does not is kept for form posts and dependent requests.
+    pub open: bool,
+}
+
+/// The last four page views: as many tabs as most people open at once.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct RecentPages {
+    slots: [RecentPage; 4],
+    next: u8,
+    open: u8,
+}
+
+impl RecentPages {
+    /// Adds a page view, and gives back the one that had to leave while it waited still.
+    pub fn push(&mut self, page: RecentPage) -> Option<RecentPage> {
+        let slot = &mut self.slots[usize::from(self.next)];
+        let left = slot.open.then_some(*slot);
+        *slot = RecentPage { open: true, ..page };
+        self.next = (self.next + 1) % 4;
+        self.open += u8::from(left.is_none());
+        left
+    }
+
+    /// Notes that an asset was requested for the page it names, or for the newest where assets name none.
+    pub fn load(&mut self, named: Option<u64>) {
+        let newest = (self.next + 3) % 4;
+        let slot = match named {
+            Some(page) => self
+                .slots
+                .iter_mut()
+                .filter(|slot| slot.page == page && slot.at_us != 0)
+                .max_by_key(|slot| slot.at_us),
+            None => Some(&mut self.slots[usize::from(newest)]),
+        };
+        if let Some(slot) = slot {
+            slot.loaded = true;
+        }
+    }
+
+    /// Takes a page view that waits no longer: one older than `before_us`, oldest first.
+    pub fn settle(&mut self, before_us: i64) -> Option<RecentPage> {
+        if self.open == 0 {
+            return None;
+        }
+        let slot = self
+            .slots
+            .iter_mut()
+            .filter(|slot| slot.open && slot.at_us <= before_us)
+            .min_by_key(|slot| slot.at_us)?;
+        slot.open = false;
+        self.open -= 1;
+        Some(*slot)
+    }
+
+    /// When this page was last viewed among the recent ones, in microseconds since the epoch.
+    pub fn viewed_at(&self, page: u64) -> Option<i64> {
+        self.slots.iter().filter(|slot| slot.at_us != 0 && slot.page == page).map(|slot| slot.at_us).max()
+    }
+
+    /// Whether any view waits.
+    pub const fn waiting(&self) -> bool {
+        self.open > 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn view(page: u64, at_us: i64) -> RecentPage {
+        RecentPage { page, at_us, ..RecentPage::default() }
+    }
+
+    #[test]
+    fn the_fifth_view_pushes_the_first_out() {
+        let mut recent = RecentPages::default();
+        assert!((1..=4).all(|n| recent.push(view(n, n as i64)).is_none()));
+        assert_eq!(recent.push(view(5, 5)).map(|left| left.page), Some(1));
+    }
+
+    #[test]
+    fn a_view_settles_once_and_when_it_is_old_enough() {
+        let mut recent = RecentPages::default();
+        recent.push(view(1, 10));
+        assert_eq!(recent.settle(9), None);
+        assert_eq!(recent.settle(10).map(|settled| settled.page), Some(1));
+        assert_eq!(recent.settle(10), None);
+        assert!(!recent.waiting());
+    }
+
+    #[test]
+    fn an_asset_loads_the_page_it_names() {
+        let mut recent = RecentPages::default();
+        recent.push(view(1, 10));
+        recent.push(view(2, 20));
+        recent.load(Some(1));
+        assert_eq!(recent.settle(30).map(|s| (s.page, s.loaded)), Some((1, true)));
+        assert_eq!(recent.settle(30).map(|s| (s.page, s.loaded)), Some((2, false)));
+    }
+
+    #[test]
+    fn an_asset_without_referrer_loads_the_newest_page() {
+        let mut recent = RecentPages::default();
+        recent.push(view(1, 10));
+        recent.push(view(2, 20));
+        recent.load(None);
+        assert_eq!(recent.settle(30).map(|s| (s.page, s.loaded)), Some((1, false)));
+        assert_eq!(recent.settle(30).map(|s| (s.page, s.loaded)), Some((2, true)));
+    }
+}

@@ -1,0 +1,44 @@
+//! Claims that do not fit together.
+
+use super::Listener;
+use crate::detector::signal::SignalKind;
+use crate::detector::subject::Subject;
+
+use crate::detector::observation::Verification;
+use crate::detector::policy::ImpostorPolicy;
+
+pub(super) fn signals(policy: &ImpostorPolicy, subject: &Subject<'_>, out: &mut impl Listener) {
+    let (agent, profile) = (subject.agent, subject.profile);
+    if agent.declared.is_some() && agent.verification == Verification::Spoofed {
+        out.decisive(SignalKind::SpoofedCrawler, policy.spoofed_crawler, 1.0, 0.0);
+    }
+    if !agent.browser {
+        return;
+    }
+    if profile.headers.impossible {
+        out.points(SignalKind::ImpossibleHeaders, policy.impossible_headers, 1.0, 0.0);
+    }
+    let versions = profile.versions;
+    if versions.http10 && versions.http11 {
+        out.points(SignalKind::MixedHttpVersions, policy.mixed_http_versions, 2.0, 1.0);
+    } else if versions.http10 && !profile.loads() {
+        let norm = subject.site.http10_share();
+        if norm.is_some_and(|share| share <= policy.http10_norm.get()) {
+            out.points(
+                SignalKind::Http10Browser,
+                policy.http10_browser,
+                norm.unwrap_or(0.0),
+                policy.http10_norm.get(),
+            );
+        }
+    }
+    let agents = u32::from(subject.history.agents_of_address);
+    if subject.bare_browser() && agents >= policy.agents {
+        out.points(
+            SignalKind::RotatingAgents,
+            policy.rotating_agents,
+            f64::from(agents),
+            f64::from(policy.agents),
+        );
+    }
+}

@@ -1,0 +1,24 @@
+//! In which order pages are seen, and how many of them.
+
+use super::Listener;
+use crate::detector::signal::SignalKind;
+use crate::detector::subject::Subject;
+
+use crate::detector::policy::WalkPolicy;
+
+pub(super) fn signals(policy: &WalkPolicy, subject: &Subject<'_>, out: &mut impl Listener) {
+    let walk = &subject.profile.walk;
+    if walk.steps() >= policy.min_steps
+        && subject.profile.pages.count() > policy.min_steps
+        && let Some(share) = walk.systematic_share().filter(|&share| share >= policy.systematic.get())
+    {
+        out.points(SignalKind::SequentialNavigation, policy.sequential, share, policy.systematic.get());
+    }
+    let known = subject.site.pages();
+    if known >= policy.min_site_pages {
+        let coverage = f64::from(subject.profile.pages.count()) / f64::from(known);
+        if coverage > policy.coverage.get() {
+            out.points(SignalKind::HighPageCoverage, policy.high_coverage, coverage, policy.coverage.get());
+        }
+    }
+}
