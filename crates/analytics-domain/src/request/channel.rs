@@ -31,6 +31,21 @@ pub enum Channel {
 }
 
 impl Channel {
+    /// The name on the wire, in stores and in reports.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Direct => "direct",
+            Self::Internal => "internal",
+            Self::OrganicSearch => "organic_search",
+            Self::Social => "social",
+            Self::Email => "email",
+            Self::Paid => "paid",
+            Self::AiAssistant => "ai_assistant",
+            Self::Referral => "referral",
+            Self::Campaign => "campaign",
+        }
+    }
+
     /// The channel of a visit whose first page view had this referrer and these campaign parameters.
     ///
     /// Campaign parameters decide alone when there are any: a click id or a paid medium, else the medium, else the

@@ -1,0 +1,341 @@
+//! One of the fixed parts that all visitors are divided into, by client network.
+
+use core::mem;
+
+use chrono::{DateTime, Utc};
+use hashbrown::HashMap;
+
+use super::lists::Place;
+use super::output::Output;
+use super::step::{Company, Step, Surroundings, VisitPolicy};
+use super::table::Table;
+use super::visitor::{Client, ClientKey, Visitor};
+use crate::detector::profile::ASSET_WAIT_US;
+use crate::detector::{Class, Observation, Verification};
+use crate::reputation::{NetworkReputation, protection};
+use crate::request::{ClientNetwork, Neighbourhood};
+use crate::session::EndReason;
+use crate::site::SiteFacts;
+use crate::throttle::{Ceiling, CeilingKind, CeilingState, ThrottleLevel};
+
+/// Visitors whose networks fall into one part of the address space, at most a fixed number of them.
+///
+/// A network's visitors, its /24 (IPv6 /48) and all its ceilings are in one shard, so that a step reads and writes
+/// one shard only. When the shard is full the visitor with the least to lose leaves: idle before active before watched
+/// before blocked, and among those the one that came longest ago; an open session then ends as `evicted`.
+#[derive(Debug)]
+pub struct Shard<T> {
+    visitors: Table<T>,
+    networks: HashMap<ClientNetwork, NetworkState>,
+    wide: HashMap<ClientNetwork, WideState>,
+    company: HashMap<(Neighbourhood, u64), u16>,
+    counters: ShardCounters,
+    /// No session can end for its gap before this time, in microseconds since the epoch.
+    quiet_until_us: i64,
+}
+
+/// What a shard has had to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ShardCounters {
+    /// Visitors that left for others.
+    pub evicted: u64,
+    /// Of those, the ones with an open session.
+    pub evicted_open: u64,
+    /// Of those, the ones that were watched, blocked or banned.
+    pub evicted_watched: u64,
+}
+
+/// What is remembered of one client network.
+#[derive(Debug, Default)]
+struct NetworkState {
+    visitors: u32,
+    bare: u16,
+    ceiling: CeilingState,
+    reputation: NetworkReputation,
+}
+
+/// What is remembered of an IPv6 /56 or /48.
+#[derive(Debug, Default)]
+struct WideState {
+    visitors: u32,
+    ceiling: CeilingState,
+}
+
+impl<T: Default> Shard<T> {
+    /// An empty shard for at most this many visitors, at least one.
+    pub fn new(capacity: usize) -> Self {
+        Self {
+            visitors: Table::new(capacity),
+            networks: HashMap::new(),
+            wide: HashMap::new(),
+            company: HashMap::new(),
+            counters: ShardCounters::default(),
+            quiet_until_us: i64::MAX,
+        }
+    }
+
+    /// Number of visitors remembered.
+    pub const fn len(&self) -> usize {
+        self.visitors.len()
+    }
+
+    /// Whether nobody is remembered.
+    pub const fn is_empty(&self) -> bool {
+        self.visitors.len() == 0
+    }
+
+    /// What the shard has had to do.
+    pub const fn counters(&self) -> &ShardCounters {
+        &self.counters
+    }
+
+    /// Steps one request of a client, and gives back what it led to, what the session is taken for now, and what the host
+    /// keeps beside it.
+    ///
+    /// Requests come in the order of `now`; one that is older than its visitor's newest counts in totals and sets only.
+    pub fn step(
+        &mut self,
+        policy: &VisitPolicy,
+        site: &SiteFacts,
+        client: Client<'_>,
+        request: &Observation<'_>,
+        now: DateTime<Utc>,
+        out: &mut Output<T>,
+    ) -> (Step, Class, &mut T) {
+        let key = client.key();
+        let slot = match self.visitors.find(&key) {
+            Some(slot) => slot,
+            None => self.admit(policy, site, client, now, out),
+        };
+        let visitor = self.visitors.get_mut(slot);
+        visitor.agent.verification = client.agent.verification;
+        let boundary = visitor.boundary(&policy.session, request, now);
+        let mut company = Company::Same;
+        if let Some(reason) = boundary {
+            company = visitor.end(policy, site, reason, out);
+        }
+        let opened = visitor.session.is_none();
+        if opened {
+            visitor.open(policy, request, now, out);
+            self.quiet_until_us = self.quiet_until_us.min(deadline(policy, now).timestamp_micros());
+        }
+        let network = self.networks.entry(key.network).or_default();
+        let neighbours = if visitor.bare_browser() {
+            self.company.get(&(key.network.neighbourhood(), key.agent)).copied().unwrap_or(0)
+        } else {
+            0
+        };
+        let (mut fifty_six, mut forty_eight) = (CeilingState::default(), CeilingState::default());
+        let wide = key.network.ceilings();
+        if let Some([a, b]) = wide {
+            fifty_six = mem::take(&mut self.wide.entry(a).or_default().ceiling);
+            forty_eight = mem::take(&mut self.wide.entry(b).or_default().ceiling);
+        }
+        let mut ceilings = [
+            Ceiling { kind: CeilingKind::Network, state: &mut network.ceiling },
+            Ceiling { kind: CeilingKind::Ipv6Slash56, state: &mut fifty_six },
+            Ceiling { kind: CeilingKind::Ipv6Slash48, state: &mut forty_eight },
+        ];
+        let used = if wide.is_some() { 3 } else { 1 };
+        let mut around = Surroundings {
+            network_addresses: neighbours,
+            agents_of_address: network.bare,
+            network: &mut network.reputation,
+            ceilings: &mut ceilings[..used],
+        };
+        let (mut step, change) = visitor.step(policy, site, &mut around, request, now, out);
+        step.opened = opened;
+        visitor.last = visitor.last.max(now);
+        let place = visitor.place(policy.throttle.escalation(), now);
+        if let Some([a, b]) = wide {
+            self.wide.entry(a).or_default().ceiling = fifty_six;
+            self.wide.entry(b).or_default().ceiling = forty_eight;
+        }
+        self.keep_company(&key, company);
+        self.keep_company(&key, change);
+        self.visitors.touch(slot, place);
+        let visitor = self.visitors.get_mut(slot);
+        (step, visitor.assessment.class, &mut visitor.tag)
+    }
+
+    /// Closes the time up to `now`: settles page views that waited long enough, and ends sessions whose gap has passed.
+    ///
+    /// `active_since` bounds the search for waiting views: the time of the last tick, less what views wait.
+    pub fn tick(
+        &mut self,
+        policy: &VisitPolicy,
+        site: &SiteFacts,
+        active_since: DateTime<Utc>,
+        now: DateTime<Utc>,
+        out: &mut Output<T>,
+    ) {
+        let before_us = now.timestamp_micros() - ASSET_WAIT_US;
+        for place in [Place::Open, Place::Watched, Place::Barred] {
+            let mut at = self.visitors.youngest(place);
+            while let Some(slot) = at {
+                let visitor = self.visitors.get_mut(slot);
+                if visitor.last < active_since {
+                    break;
+                }
+                let settling = visitor.settle(site, before_us, &mut out.findings);
+                let key = visitor.key;
+                self.keep_company(&key, settling.into());
+                at = self.visitors.older(slot);
+            }
+        }
+        if now.timestamp_micros() >= self.quiet_until_us {
+            self.end_quiet(policy, site, now, out);
+        }
+    }
+
+    /// Ends every open session, at the end of the input or of the service.
+    pub fn finish(&mut self, policy: &VisitPolicy, site: &SiteFacts, reason: EndReason, out: &mut Output<T>) {
+        for place in Place::ALL {
+            let mut at = self.visitors.oldest(place);
+            while let Some(slot) = at {
+                at = self.visitors.younger(slot);
+                let visitor = self.visitors.get_mut(slot);
+                let key = visitor.key;
+                let change = visitor.end(policy, site, reason, out);
+                self.keep_company(&key, change);
+            }
+        }
+    }
+
+    fn end_quiet(&mut self, policy: &VisitPolicy, site: &SiteFacts, now: DateTime<Utc>, out: &mut Output<T>) {
+        let mut next = i64::MAX;
+        for place in [Place::Open, Place::Watched, Place::Barred] {
+            let mut at = self.visitors.oldest(place);
+            while let Some(slot) = at {
+                at = self.visitors.younger(slot);
+                let visitor = self.visitors.get_mut(slot);
+                let Some(session) = visitor.session else { continue };
+                let due = deadline(policy, session.last);
+                if due > now {
+                    next = next.min(due.timestamp_micros());
+                    break;
+                }
+                let key = visitor.key;
+                let change = visitor.end(policy, site, EndReason::Inactive, out);
+                let now_in = visitor.place(policy.throttle.escalation(), now);
+                self.keep_company(&key, change);
+                if now_in != place {
+                    self.visitors.touch(slot, now_in);
+                }
+            }
+        }
+        self.quiet_until_us = next;
+    }
+
+    fn admit(
+        &mut self,
+        policy: &VisitPolicy,
+        site: &SiteFacts,
+        client: Client<'_>,
+        now: DateTime<Utc>,
+        out: &mut Output<T>,
+    ) -> u32 {
+        let key = client.key();
+        if self.visitors.is_full() {
+            self.evict(policy, site, now, out);
+        }
+        self.networks.entry(key.network).or_default().visitors += 1;
+        if let Some(wide) = key.network.ceilings() {
+            for network in wide {
+                self.wide.entry(network).or_default().visitors += 1;
+            }
+        }
+        let verified = client.agent.verification == Verification::Verified;
+        let address = key.network.network().address();
+        let rules = policy.reputation.ban();
+        let protected = protection(rules, &policy.trusted_proxies, address, verified).is_some();
+        self.visitors.insert(Visitor::new(key, *client.agent, protected), Place::Open)
+    }
+
+    /// The visitor with the least to lose: one whose standing has lapsed counts as idle, wherever it was put.
+    fn next_to_leave(&self, policy: &VisitPolicy, now: DateTime<Utc>) -> Option<u32> {
+        let oldest = |place| self.visitors.oldest(place);
+        let lapsed = |place| {
+            oldest(place).filter(|&slot| {
+                self.visitors.get(slot).place(policy.throttle.escalation(), now) == Place::Idle
+            })
+        };
+        oldest(Place::Idle)
+            .or_else(|| lapsed(Place::Watched))
+            .or_else(|| lapsed(Place::Barred))
+            .or_else(|| [Place::Open, Place::Watched, Place::Barred].into_iter().find_map(oldest))
+    }
+
+    fn evict(&mut self, policy: &VisitPolicy, site: &SiteFacts, now: DateTime<Utc>, out: &mut Output<T>) {
+        let leaving = self.next_to_leave(policy, now).and_then(|slot| self.visitors.remove(slot));
+        let Some(mut visitor) = leaving else { return };
+        self.counters.evicted += 1;
+        self.counters.evicted_open += u64::from(visitor.session.is_some());
+        self.counters.evicted_watched += u64::from(visitor.throttle.level() != ThrottleLevel::Normal);
+        let key = visitor.key;
+        let change = visitor.end(policy, site, EndReason::Evicted, out);
+        self.keep_company(&key, change);
+        if visitor.is_bare() {
+            self.leave_company(&key);
+        }
+        if let Some(network) = self.networks.get_mut(&key.network) {
+            network.visitors -= 1;
+            if network.visitors == 0 {
+                self.networks.remove(&key.network);
+            }
+        }
+        for network in key.network.ceilings().into_iter().flatten() {
+            if let Some(state) = self.wide.get_mut(&network) {
+                state.visitors -= 1;
+                if state.visitors == 0 {
+                    self.wide.remove(&network);
+                }
+            }
+        }
+    }
+
+    fn keep_company(&mut self, key: &ClientKey, change: Company) {
+        match change {
+            Company::Same => {}
+            Company::BecameBare => {
+                let count = self.company.entry((key.network.neighbourhood(), key.agent)).or_default();
+                *count = count.saturating_add(1);
+                if let Some(network) = self.networks.get_mut(&key.network) {
+                    network.bare = network.bare.saturating_add(1);
+                }
+            }
+            Company::Turned => self.leave_company(key),
+        }
+    }
+
+    fn leave_company(&mut self, key: &ClientKey) {
+        let place = (key.network.neighbourhood(), key.agent);
+        if let Some(count) = self.company.get_mut(&place) {
+            *count -= 1;
+            if *count == 0 {
+                self.company.remove(&place);
+            }
+        }
+        if let Some(network) = self.networks.get_mut(&key.network) {
+            network.bare = network.bare.saturating_sub(1);
+        }
+    }
+}
+
+/// When a session that was last active then has ended, if nothing more comes.
+fn deadline(policy: &VisitPolicy, last: DateTime<Utc>) -> DateTime<Utc> {
+    last.checked_add_signed(policy.session.gap() + policy.session.lateness())
+        .unwrap_or(DateTime::<Utc>::MAX_UTC)
+}
+
+/// The part of 256 that a client network falls into, by its /24 or /48: the same on every machine and in every run.
+pub fn shard_of(network: ClientNetwork) -> usize {
+    let bits = match network.neighbourhood() {
+        Neighbourhood::V4(bits) => u64::from(bits),
+        Neighbourhood::V6(bits) => bits,
+    };
+    (bits.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as usize
+}
+
+/// How many shards there are, whatever the number of threads.
+pub const SHARDS: usize = 256;

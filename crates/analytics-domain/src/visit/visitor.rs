@@ -1,0 +1,277 @@
+//! All that is remembered of one visitor, in one place.
+
+use chrono::{DateTime, Utc};
+
+use super::lists::Place;
+use crate::detector::{AgentFacts, Assessment, History, ServedPages, SessionProfile, Subject, Verdict};
+use crate::reputation::ReputationState;
+use crate::request::ClientNetwork;
+use crate::session::EndReason;
+use crate::site::{Finding, SiteFacts};
+use crate::throttle::{EscalationPolicy, ThrottleLevel, ThrottleState};
+
+/// Who sends a request, as hashes: what a shard finds a visitor's state by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ClientKey {
+    /// The client network.
+    pub network: ClientNetwork,
+    /// Hash of the agent text.
+    pub agent: u64,
+    /// Hash of Accept-Language and JA4, or 0 where the source records neither.
+    pub headers: u64,
+}
+
+/// Who sends a request: what a shard finds the visitor by, and what is read from the agent.
+#[derive(Debug, Clone, Copy)]
+pub struct Client<'a> {
+    /// The client network.
+    pub network: ClientNetwork,
+    /// Hash of Accept-Language and JA4, or 0 where the source records neither.
+    pub headers: u64,
+    /// What is read from the agent text.
+    pub agent: &'a AgentFacts,
+}
+
+impl Client<'_> {
+    /// The key of the client's state.
+    pub const fn key(&self) -> ClientKey {
+        ClientKey { network: self.network, agent: self.agent.hash, headers: self.headers }
+    }
+}
+
+/// One visitor: its open session, what is remembered from before, and its standing.
+///
+/// `T` is what the host keeps beside a session, such as texts; the rules never look at it.
+#[derive(Debug)]
+pub struct Visitor<T> {
+    pub(super) key: ClientKey,
+    pub(super) agent: AgentFacts,
+    pub(super) session: Option<OpenSession>,
+    pub(super) serial: u32,
+    /// When the newest request came.
+    pub(super) last: DateTime<Utc>,
+    pub(super) profile: SessionProfile,
+    pub(super) served: ServedPages,
+    pub(super) history: History,
+    pub(super) starts: SessionStarts,
+    pub(super) assessment: Assessment,
+    pub(super) settled: Settled,
+    pub(super) throttle: ThrottleState,
+    pub(super) reputation: ReputationState,
+    /// Never banned: a private network, a trusted proxy, an allow-listed network or a verified crawler.
+    pub(super) protected: bool,
+    pub(super) tag: T,
+}
+
+/// The session that is open now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OpenSession {
+    /// When its first request came.
+    pub started: DateTime<Utc>,
+    /// When its newest request came.
+    pub last: DateTime<Utc>,
+    /// The campaign it came with.
+    pub campaign: Option<u64>,
+    /// The highest level of throttling it saw.
+    pub max_level: ThrottleLevel,
+    /// Requests refused at each level, mildest first (in shadow mode: that would have been).
+    pub refused: [u32; 4],
+}
+
+/// A session that ended, whole.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EndedSession<T> {
+    /// Whose session it was.
+    pub key: ClientKey,
+    /// Which session of this visitor, from 0.
+    pub serial: u32,
+    /// When it started, ended (at its newest request), and what it saw of throttling.
+    pub session: OpenSession,
+    /// Why it ended.
+    pub reason: EndReason,
+    /// Its statistics.
+    pub profile: SessionProfile,
+    /// What it was taken for, with every reason.
+    pub verdict: Verdict,
+    /// What the host kept beside it.
+    pub tag: T,
+}
+
+/// Whether a visitor with pages turned out to load assets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Settled {
+    #[default]
+    Open,
+    Bare,
+    Loader,
+}
+
+/// The last eight session starts, in whole minutes since the epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct SessionStarts {
+    minutes: [u32; 8],
+    next: u8,
+    count: u8,
+}
+
+impl<T: Default> Visitor<T> {
+    pub(super) fn new(key: ClientKey, agent: AgentFacts, protected: bool) -> Self {
+        Self {
+            key,
+            agent,
+            session: None,
+            serial: 0,
+            last: DateTime::UNIX_EPOCH,
+            profile: SessionProfile::default(),
+            served: ServedPages::default(),
+            history: History::default(),
+            starts: SessionStarts::default(),
+            assessment: Assessment::default(),
+            settled: Settled::Open,
+            throttle: ThrottleState::default(),
+            reputation: ReputationState::default(),
+            protected,
+            tag: T::default(),
+        }
+    }
+}
+
+impl<T> Visitor<T> {
+    /// Whose state this is.
+    pub const fn key(&self) -> &ClientKey {
+        &self.key
+    }
+
+    /// The session that is open now, if one is.
+    pub const fn session(&self) -> Option<&OpenSession> {
+        self.session.as_ref()
+    }
+
+    /// Which session of this visitor is open or was last, from 0.
+    pub const fn serial(&self) -> u32 {
+        self.serial
+    }
+
+    /// What the open session is taken for now.
+    pub const fn assessment(&self) -> &Assessment {
+        &self.assessment
+    }
+
+    /// The statistics of the open session.
+    pub const fn profile(&self) -> &SessionProfile {
+        &self.profile
+    }
+
+    /// The level of throttling.
+    pub fn level(&self) -> ThrottleLevel {
+        self.throttle.level()
+    }
+
+    /// What the host keeps beside the open session.
+    pub const fn tag(&self) -> &T {
+        &self.tag
+    }
+
+    pub(super) fn subject<'a>(&'a self, site: &'a SiteFacts) -> Subject<'a> {
+        Subject { profile: &self.profile, agent: &self.agent, history: &self.history, site }
+    }
+
+    /// The list that the visitor stands in at `now`: what it would lose by leaving.
+    pub(super) fn place(&self, policy: &EscalationPolicy, now: DateTime<Utc>) -> Place {
+        match self.throttle.level_at(policy, now) {
+            ThrottleLevel::Blocked => Place::Barred,
+            ThrottleLevel::Warning | ThrottleLevel::Severe => Place::Watched,
+            ThrottleLevel::Normal if self.history.flagged => Place::Watched,
+            ThrottleLevel::Normal if self.session.is_some() => Place::Open,
+            ThrottleLevel::Normal => Place::Idle,
+        }
+    }
+
+    pub(super) fn is_bare(&self) -> bool {
+        self.settled == Settled::Bare
+    }
+
+    pub(super) fn bare_browser(&self) -> bool {
+        self.agent.browser && !self.profile.loads() && !self.history.ever_loaded
+    }
+
+    /// Settles page views older than `before_us` and reports what they tell of the site. Returns whether any did, and
+    /// whether the visitor became bare by it.
+    pub(super) fn settle(
+        &mut self,
+        site: &SiteFacts,
+        before_us: i64,
+        findings: &mut alloc::vec::Vec<Finding>,
+    ) -> Settling {
+        if !self.profile.recent.waiting() {
+            return Settling::default();
+        }
+        let agent = self.agent;
+        let loader = self.profile.loads() || self.history.ever_loaded;
+        let shared = &mut self.history.shared;
+        let moved = self.profile.settle(site, before_us, |page| {
+            report_view(&agent, loader, page, shared, site, findings);
+        });
+        let before = self.settled;
+        if moved && agent.browser {
+            self.note_settled(findings);
+        }
+        Settling { moved, became_bare: before != Settled::Bare && self.settled == Settled::Bare }
+    }
+
+    /// Moves the visitor to bare or loader once a page of it has settled, and tells the site.
+    pub(super) fn note_settled(&mut self, findings: &mut alloc::vec::Vec<Finding>) {
+        let loader = self.profile.loads() || self.history.ever_loaded;
+        let http10 = self.profile.versions.http10;
+        let released = self.agent.released.map(|day| crate::detector::month_of_days(i64::from(day)) as u16);
+        let agent = self.agent.hash;
+        match (self.settled, loader) {
+            (Settled::Open, true) => findings.push(Finding::Settled { agent, bare: false, http10, released }),
+            (Settled::Open, false) => findings.push(Finding::Settled { agent, bare: true, http10, released }),
+            (Settled::Bare, true) => findings.push(Finding::Turned { agent, http10, released }),
+            (Settled::Bare, false) | (Settled::Loader, _) => {}
+        }
+        self.settled = if loader { Settled::Loader } else { Settled::Bare };
+    }
+}
+
+/// What settling did.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Settling {
+    pub(super) moved: bool,
+    pub(super) became_bare: bool,
+}
+
+/// Tells the site what a settled page view shows: loads by those who load, company among those who do not.
+pub(super) fn report_view(
+    agent: &AgentFacts,
+    loader: bool,
+    page: &crate::detector::profile::RecentPage,
+    shared: &mut crate::detector::SharedView,
+    site: &SiteFacts,
+    findings: &mut alloc::vec::Vec<Finding>,
+) {
+    if !agent.browser {
+        return;
+    }
+    if loader {
+        findings.push(Finding::View { page: page.page, directory: page.directory, with_asset: page.loaded });
+    } else {
+        shared.consider(site, agent.hash, page.page);
+        if page.new {
+            findings.push(Finding::BareView { agent: agent.hash, page: page.page });
+        }
+    }
+}
+
+impl SessionStarts {
+    /// Notes a start and answers how many there were in the 24 h up to it; at most 8.
+    pub(super) fn push(&mut self, now: DateTime<Utc>) -> u32 {
+        let minute = (now.timestamp().div_euclid(60)).clamp(0, i64::from(u32::MAX)) as u32;
+        self.minutes[usize::from(self.next)] = minute;
+        self.next = (self.next + 1) % 8;
+        self.count = (self.count + 1).min(8);
+        let recent = |&&start: &&u32| start + 24 * 60 > minute && start <= minute;
+        self.minutes[..usize::from(self.count)].iter().filter(recent).count() as u32
+    }
+}
