@@ -10,3 +10,4 @@ mod session_cleanup;
 pub use analytics::{AnalyticsService, EventAnswer, NewEvent, SessionChange};
 pub use reputation::{BanAnswer, ClearedFingerprint, ReputationService};
 pub use session_cleanup::{CleanupInterrupted, CleanupReport, SessionCleanupService};
+pub mod traffic;

@@ -1,0 +1,20 @@
+//! Replaying access logs through the engine that decides about live traffic, at event time.
+//!
+//! Inputs are read and parsed by several threads, put in the order of their times, and stepped by one: the same
+//! report comes out of any number of threads, to the byte.
+
+mod order;
+mod read;
+mod report;
+mod run;
+mod session_line;
+mod tally;
+pub mod text;
+
+pub use order::OrderCounters;
+pub use report::{
+    BadExample, Bounds, ClassSummary, DeclaredRow, InputSummary, LevelRow, LogRow, NamedRow, Period, Report,
+    SignalRow,
+};
+pub use run::{Replay, ReplayError, ReplayOptions};
+pub use session_line::{DeclaredName, SessionLine, ThrottleSummary};

@@ -1,0 +1,310 @@
+//! One block of a log in, a batch of requests out: everything about a line that needs no state.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use analytics_domain::detector::{AgentFacts, Engine, Observation, ReferrerFacts, Verification};
+use analytics_domain::request::{
+    Channel, ClientNetwork, Hints, HttpVersion, Method, Probe, Referrer, ReferrerSource, RequestKind,
+    RequestPolicy, Target, Utm, client_address,
+};
+use analytics_domain::user_agent::{self, UserAgent};
+use hashbrown::HashMap;
+use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
+
+use crate::ingest::access_log::{BadLine, LineParser, LogFormat, LogRecord, ObservedFields, Scratch};
+use crate::ingest::source::Block;
+
+/// The requests of one block, in the order of its lines.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    /// The block's input, from 0.
+    pub(crate) input: usize,
+    /// The requests.
+    pub(crate) requests: Vec<ReadRequest>,
+    /// The agents that the requests name by position.
+    pub(crate) agents: Vec<Arc<Agent>>,
+    /// Paths and referrer hosts that the requests name by range.
+    pub(crate) text: String,
+    /// Lines that gave no request: number, reason and a short excerpt.
+    pub(crate) bad: Vec<BadLineSeen>,
+    /// Lines of any kind.
+    pub(crate) lines: u64,
+    /// Requests taken out because their time was hours away from their neighbours'.
+    pub(crate) travellers: u64,
+}
+
+/// A line that gave no request.
+#[derive(Debug, Clone)]
+pub(crate) struct BadLineSeen {
+    pub(crate) line: u64,
+    pub(crate) bad: BadLine,
+    pub(crate) excerpt: String,
+}
+
+/// One request of a log: fixed size; its texts stand in the batch.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ReadRequest {
+    /// When, in microseconds since the epoch.
+    pub(crate) at_us: i64,
+    /// Orders requests of one time, whatever the order of their lines: pages first, then by the line's hash.
+    pub(crate) order: u64,
+    /// The client's address.
+    pub(crate) address: IpAddr,
+    /// The network it stands for.
+    pub(crate) network: ClientNetwork,
+    /// Position in [`Batch::agents`].
+    pub(crate) agent: u32,
+    /// Hash of Accept-Language, or 0.
+    pub(crate) headers: u64,
+    pub(crate) method: Method,
+    pub(crate) kind: RequestKind,
+    pub(crate) version: Option<HttpVersion>,
+    pub(crate) status: Option<u16>,
+    pub(crate) bytes: u64,
+    path: (u32, u16),
+    host: (u32, u16),
+    pub(crate) page: u64,
+    pub(crate) directory: u64,
+    pub(crate) number: Option<u64>,
+    pub(crate) probe: Option<Probe>,
+    pub(crate) referrer: ReferrerFacts,
+    pub(crate) channel: Channel,
+    pub(crate) campaign: Option<u64>,
+}
+
+/// An agent text with all that is read from it, once.
+#[derive(Debug)]
+pub(crate) struct Agent {
+    /// The text, at most 512 bytes.
+    pub(crate) text: Box<str>,
+    /// What it says.
+    pub(crate) read: UserAgent,
+    /// What the rules need of it.
+    pub(crate) facts: AgentFacts,
+}
+
+impl ReadRequest {
+    /// The path, in its batch.
+    pub(crate) fn path<'a>(&self, batch: &'a Batch) -> &'a str {
+        range(&batch.text, self.path)
+    }
+
+    /// The host of a referrer on another site, in its batch; empty for others.
+    pub(crate) fn referrer_host<'a>(&self, batch: &'a Batch) -> &'a str {
+        range(&batch.text, self.host)
+    }
+
+    /// The request as the rules see it.
+    pub(crate) fn observation<'a>(&self, batch: &'a Batch) -> Observation<'a> {
+        Observation {
+            method: self.method,
+            kind: self.kind,
+            version: self.version,
+            status: self.status,
+            path: self.path(batch),
+            page: self.page,
+            directory: self.directory,
+            number: self.number,
+            probe: self.probe,
+            trap: false,
+            referrer: self.referrer,
+            campaign: self.campaign,
+            headers: None,
+        }
+    }
+}
+
+/// Reads blocks of one log; one for each thread and input.
+#[derive(Debug)]
+pub(crate) struct BlockReader {
+    policy: Arc<RequestPolicy>,
+    parser: LineParser,
+    observes: ObservedFields,
+    scratch: Scratch,
+    agents: HashMap<u64, Arc<Agent>>,
+    in_batch: HashMap<u64, u32>,
+}
+
+impl BlockReader {
+    pub(crate) fn new(policy: Arc<RequestPolicy>, format: LogFormat) -> Self {
+        let observes = format.observes();
+        Self {
+            policy,
+            parser: LineParser::new(format),
+            observes,
+            scratch: Scratch::default(),
+            agents: HashMap::new(),
+            in_batch: HashMap::new(),
+        }
+    }
+
+    /// Reads every line of a block.
+    pub(crate) fn read(&mut self, block: &Block) -> Batch {
+        let mut batch = Batch { input: block.input, ..Batch::default() };
+        batch.requests.reserve(block.data.len() / 160);
+        batch.text.reserve(block.data.len() / 4);
+        self.in_batch.clear();
+        if self.agents.len() > AGENT_CACHE {
+            self.agents.clear();
+        }
+        if let Some(header) = &block.header {
+            // A W3C log's header is a line like any other: it gives no record and sets the columns.
+            let _ = self.parser.parse(&mut self.scratch, header);
+        }
+        let mut scratch = std::mem::take(&mut self.scratch);
+        for (number, line) in block.lines() {
+            batch.lines += 1;
+            match self.parser.parse(&mut scratch, line) {
+                Ok(Some(record)) => {
+                    let order = xxh3_64(line);
+                    let request = read_record(&self.policy, &self.observes, &record, order, &mut batch.text);
+                    let agent = agent_of(
+                        &mut self.agents,
+                        &mut self.in_batch,
+                        &mut batch.agents,
+                        &self.observes,
+                        &record,
+                    );
+                    batch.requests.push(ReadRequest { agent, ..request });
+                }
+                Ok(None) => {}
+                Err(bad) => {
+                    batch.bad.push(BadLineSeen { line: number, bad, excerpt: excerpt(line) });
+                }
+            }
+        }
+        self.scratch = scratch;
+        batch
+    }
+}
+
+fn read_record(
+    policy: &RequestPolicy,
+    observes: &ObservedFields,
+    record: &LogRecord<'_>,
+    line_hash: u64,
+    text: &mut String,
+) -> ReadRequest {
+    let method = Method::parse(record.method);
+    let hints = Hints { sec_fetch_dest: record.sec_fetch_dest, ..Hints::default() };
+    let target = Target::read(&policy.site, method, record.target, hints);
+    let referrer_text = if observes.referrer { Some(record.referrer.unwrap_or("-")) } else { None };
+    let referrer = Referrer::read(&policy.site, referrer_text);
+    let utm = target.query.and_then(Utm::read);
+    let address = if record.forwarded_for.is_some() {
+        client_address(&policy.address, record.peer, record.forwarded_for.into_iter())
+    } else {
+        record.peer
+    };
+    let rank = if target.kind == RequestKind::Page { 0 } else { 1 << 63 };
+    ReadRequest {
+        at_us: record.at.timestamp_micros(),
+        order: rank | line_hash >> 1,
+        address,
+        network: ClientNetwork::of(&policy.address, address),
+        agent: 0,
+        headers: record.accept_language.map_or(0, |language| xxh3_64_with_seed(language.as_bytes(), 1)),
+        method,
+        kind: target.kind,
+        version: record.protocol.and_then(HttpVersion::parse),
+        status: record.status,
+        bytes: record.bytes.unwrap_or(0),
+        path: keep(text, target.path),
+        host: match referrer {
+            Referrer::External { host, .. } => keep(text, host),
+            Referrer::Internal { .. } | Referrer::Missing | Referrer::Unobserved | Referrer::Unreadable => {
+                (0, 0)
+            }
+        },
+        page: target.path_hash.0,
+        directory: target.directory_hash.0,
+        number: target.last_number,
+        probe: target.probe,
+        referrer: match referrer {
+            Referrer::Unobserved => ReferrerFacts::Unobserved,
+            Referrer::Missing | Referrer::Unreadable => ReferrerFacts::Missing,
+            Referrer::Internal { path, path_hash } => {
+                ReferrerFacts::Internal { page: path_hash.0, root: path == "/" }
+            }
+            Referrer::External { host_hash, source, .. } => ReferrerFacts::External {
+                host: host_hash,
+                shared: !matches!(source, ReferrerSource::Other | ReferrerSource::Spam),
+                spam: source == ReferrerSource::Spam,
+            },
+        },
+        channel: Channel::of(&referrer, utm.as_ref()),
+        campaign: utm.and_then(|utm| utm.campaign_hash()),
+    }
+}
+
+fn agent_of(
+    known: &mut HashMap<u64, Arc<Agent>>,
+    in_batch: &mut HashMap<u64, u32>,
+    agents: &mut Vec<Arc<Agent>>,
+    observes: &ObservedFields,
+    record: &LogRecord<'_>,
+) -> u32 {
+    let text = record.user_agent.unwrap_or_default();
+    let hash = xxh3_64(text.as_bytes());
+    *in_batch.entry(hash).or_insert_with(|| {
+        let agent =
+            known.entry(hash).or_insert_with(|| Arc::new(Agent::read(text, hash, observes.user_agent)));
+        agents.push(Arc::clone(agent));
+        agents.len() as u32 - 1
+    })
+}
+
+impl Agent {
+    /// Reads an agent text whose hash is known.
+    pub(crate) fn read(text: &str, hash: u64, observed: bool) -> Self {
+        let read = UserAgent::parse(text);
+        let facts = AgentFacts {
+            hash,
+            observed,
+            missing: text.is_empty(),
+            browser: read.is_browser(),
+            declared: read.declared.as_ref().map(|declared| declared.kind),
+            engine: engine_of(&read),
+            released: read
+                .released()
+                .map(|day| day.signed_duration_since(chrono::NaiveDate::default()).num_days() as i32),
+            verification: Verification::Unknown,
+        };
+        let end = (0..=text.len().min(512)).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
+        Self { text: text[..end].into(), read, facts }
+    }
+}
+
+fn engine_of(read: &UserAgent) -> Option<(Engine, u16)> {
+    let (engine, major) = read.engine?;
+    match engine {
+        user_agent::Engine::Chromium => Some((Engine::Chrome, major)),
+        user_agent::Engine::Gecko => Some((Engine::Firefox, major)),
+        user_agent::Engine::Safari
+        | user_agent::Engine::Trident
+        | user_agent::Engine::EdgeHtml
+        | user_agent::Engine::Presto => None,
+    }
+}
+
+fn keep(text: &mut String, part: &str) -> (u32, u16) {
+    let at = text.len() as u32;
+    text.push_str(part);
+    (at, part.len() as u16)
+}
+
+fn range(text: &str, (at, len): (u32, u16)) -> &str {
+    &text[at as usize..at as usize + usize::from(len)]
+}
+
+fn excerpt(line: &[u8]) -> String {
+    let shown: String = String::from_utf8_lossy(&line[..line.len().min(120)])
+        .chars()
+        .flat_map(char::escape_default)
+        .collect();
+    if line.len() > 120 { format!("{shown}…") } else { shown }
+}
+
+/// Distinct agents a thread keeps read; when there are more it starts afresh.
+const AGENT_CACHE: usize = 65_536;
