@@ -127,8 +127,7 @@ pub(crate) struct BlockReader {
 }
 
 impl BlockReader {
-    pub(crate) fn new(policy: Arc<RequestPolicy>, format: LogFormat) -> Self {
-        let observes = format.observes();
+    pub(crate) fn new(policy: Arc<RequestPolicy>, format: LogFormat, observes: ObservedFields) -> Self {
         Self {
             policy,
             parser: LineParser::new(format),
@@ -148,10 +147,7 @@ impl BlockReader {
         if self.agents.len() > AGENT_CACHE {
             self.agents.clear();
         }
-        if let Some(header) = &block.header {
-            // A W3C log's header is a line like any other: it gives no record and sets the columns.
-            let _ = self.parser.parse(&mut self.scratch, header);
-        }
+        self.parser.enter(block.header.as_deref());
         let mut scratch = std::mem::take(&mut self.scratch);
         for (number, line) in block.lines() {
             batch.lines += 1;

@@ -18,7 +18,7 @@ use super::read::{BadLineSeen, Batch, BlockReader, ReadRequest};
 use super::report::{BadExample, Bounds, InputSummary, LogRow, Report};
 use super::session_line::SessionLine;
 use super::tally::{SessionTag, Tally};
-use crate::ingest::access_log::{LineParser, LogFormat, Scratch};
+use crate::ingest::access_log::{LineParser, LogFormat, ObservedFields, Scratch};
 use crate::ingest::source::{Block, Blocks, Input, SourceError};
 use crate::services::traffic::TrafficService;
 
@@ -170,6 +170,7 @@ struct Job {
     block: Block,
     input: usize,
     format: Arc<LogFormat>,
+    observes: ObservedFields,
     reply: SyncSender<Batch>,
 }
 
@@ -180,13 +181,13 @@ fn parse_jobs(queue: &Mutex<Receiver<Job>>, policy: &Arc<RequestPolicy>) {
             let queue = queue.lock().expect("no parser panics while it holds the queue");
             queue.recv()
         };
-        let Ok(Job { mut block, input, format, reply }) = job else { return };
+        let Ok(Job { mut block, input, format, observes, reply }) = job else { return };
         block.input = input;
         let at = readers.iter().position(|(number, _)| *number == input).unwrap_or_else(|| {
             if readers.len() >= 16 {
                 readers.remove(0);
             }
-            readers.push((input, BlockReader::new(Arc::clone(policy), LogFormat::clone(&format))));
+            readers.push((input, BlockReader::new(Arc::clone(policy), LogFormat::clone(&format), observes)));
             readers.len() - 1
         });
         // Whoever waits for the batch may have given up because another input failed.
@@ -199,6 +200,7 @@ struct Feed {
     number: usize,
     name: String,
     format: Arc<LogFormat>,
+    observes: ObservedFields,
     blocks: Blocks,
     first: Option<Block>,
     first_us: i64,
@@ -219,7 +221,8 @@ impl Feed {
             }
         };
         let first_us = first_time(&format, first.as_ref()).unwrap_or(i64::MIN);
-        Ok(Self { number, name, format: Arc::new(format), blocks, first, first_us })
+        let observes = format.observes_in(head);
+        Ok(Self { number, name, format: Arc::new(format), observes, blocks, first, first_us })
     }
 }
 
@@ -278,7 +281,7 @@ impl Merge {
         feed: Feed,
         bytes_read: &Arc<AtomicU64>,
     ) -> Active {
-        let Feed { number, name, format, mut blocks, first, first_us } = feed;
+        let Feed { number, name, format, observes, mut blocks, first, first_us } = feed;
         let (ready, batches) = sync_channel(2 * self.threads + 2);
         let jobs = self.jobs.clone();
         let bytes_read = Arc::clone(bytes_read);
@@ -298,7 +301,7 @@ impl Merge {
                 bytes_read.fetch_add(blocks.bytes_read() - counted, Ordering::Relaxed);
                 counted = blocks.bytes_read();
                 let (reply, batch) = sync_channel(1);
-                let job = Job { block, input: number, format: Arc::clone(&format), reply };
+                let job = Job { block, input: number, format: Arc::clone(&format), observes, reply };
                 if jobs.send(job).is_err() || ready.send(Ok(batch)).is_err() {
                     return;
                 }
