@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use analytics_app::services::{AnalyticsService, SessionChange, SessionCleanupService};
 use analytics_domain::ids::{FingerprintHash, VisitorId};
@@ -197,7 +197,7 @@ fn campaign(request: &PatternRequest) -> Campaign {
 
 fn kind(request: &PatternRequest) -> RequestKind {
     let method = Method::parse(&request.method);
-    Target::read(&SitePolicy::default(), method, &request.path, Hints::default()).kind
+    Target::read(&SITE, method, &request.path, Hints::default()).kind
 }
 
 async fn all(store: &InMemorySessions) -> Vec<AnalyticsSession> {
@@ -208,3 +208,6 @@ async fn all(store: &InMemorySessions) -> Vec<AnalyticsSession> {
 fn start() -> DateTime<Utc> {
     DateTime::from_timestamp(1_772_000_000, 250_000).unwrap()
 }
+
+/// Its tables are made once.
+static SITE: LazyLock<SitePolicy> = LazyLock::new(SitePolicy::default);

@@ -320,7 +320,7 @@ mod tests {
     use analytics_domain::reputation::{
         BanPolicy, BanSettings, ChargedFacts, FlagReason, ReputationSettings, observe_charged,
     };
-    use analytics_domain::throttle::ThrottleLevel;
+    use analytics_domain::throttle::{Evidence, ThrottleLevel, ThrottlePolicy, ThrottleRequest, step};
     use analytics_inmemory::{Capacity, InMemoryBans, InMemoryFingerprints};
     use analytics_ports::ids::SequentialIds;
     use analytics_ports::{
@@ -443,9 +443,14 @@ mod tests {
         bench.service.flag(hash(1)).await.unwrap();
         bench.service.ban(client(1), TimeDelta::hours(1)).await.unwrap();
         let mut throttle = ThrottleState::default();
+        let hostile = ThrottleRequest::charged()
+            .with_evidence(Evidence { decisive_hostile: true, ..Evidence::default() });
+        step(&ThrottlePolicy::default(), &mut throttle, hostile, at(0));
+        assert_eq!(throttle.level(), ThrottleLevel::Severe);
         let clearance = bench.service.label_human(hash(1), &mut throttle).await.unwrap().unwrap();
         assert_eq!(clearance.flags.iter().collect::<Vec<_>>(), [FlagReason::Manual]);
-        assert_eq!((clearance.at, clearance.level), (at(0), None));
+        let levels = clearance.level.map(|change| (change.from, change.to));
+        assert_eq!((clearance.at, levels), (at(0), Some((ThrottleLevel::Severe, ThrottleLevel::Normal))));
         assert_eq!(throttle.level(), ThrottleLevel::Normal);
         assert_eq!((bench.running().await, bench.review().await), (vec![], vec![]));
         assert_eq!(bench.service.label_human(hash(2), &mut throttle).await.unwrap(), None);
