@@ -22,6 +22,8 @@ pub(crate) struct Reorder {
     /// The second that the front of the row stands for.
     first_second: i64,
     waiting: usize,
+    /// Those of them that stand in the row.
+    near: usize,
     batches: VecDeque<Held>,
     /// Number of the batch at the front of `batches`.
     first_batch: u64,
@@ -66,6 +68,7 @@ impl Reorder {
             far: BTreeMap::new(),
             first_second: i64::MIN,
             waiting: 0,
+            near: 0,
             batches: VecDeque::new(),
             first_batch: 0,
             newest_us: i64::MIN,
@@ -104,6 +107,7 @@ impl Reorder {
                     self.seconds.resize_with(ahead + 1, Vec::new);
                 }
                 self.seconds[ahead].push(entry);
+                self.near += 1;
             } else {
                 self.far.entry(second).or_default().push(entry);
             }
@@ -136,6 +140,7 @@ impl Reorder {
             if early {
                 self.counters.early += second.len() as u64;
             }
+            self.near -= second.len();
             second.sort_unstable();
             for entry in second {
                 let held = &mut self.batches[(entry.batch - self.first_batch) as usize];
@@ -149,7 +154,7 @@ impl Reorder {
 
     /// Moves the front to the next second that has a request, and brings near what was far.
     fn refill(&mut self) {
-        if self.seconds.iter().all(Vec::is_empty)
+        if self.near == 0
             && let Some((&next, _)) = self.far.first_key_value()
         {
             self.seconds.clear();
@@ -164,7 +169,9 @@ impl Reorder {
             if self.seconds.len() <= ahead {
                 self.seconds.resize_with(ahead + 1, Vec::new);
             }
-            self.seconds[ahead].append(&mut entry.remove());
+            let mut come = entry.remove();
+            self.near += come.len();
+            self.seconds[ahead].append(&mut come);
         }
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use analytics_domain::detector::{AgentFacts, Engine, Observation, ReferrerFacts, Verification};
 use analytics_domain::request::{
     Channel, ClientNetwork, Hints, HttpVersion, Method, Probe, Referrer, ReferrerSource, RequestKind,
-    RequestPolicy, Target, Utm, client_address,
+    RequestPolicy, SitePolicy, Target, Utm, client_address,
 };
 use analytics_domain::user_agent::{self, UserAgent};
 use hashbrown::HashMap;
@@ -124,6 +124,16 @@ pub(crate) struct BlockReader {
     scratch: Scratch,
     agents: HashMap<u64, Arc<Agent>>,
     in_batch: HashMap<u64, u32>,
+    referrers: ReferrerCache,
+}
+
+/// The pages of the site that were named as referrers last, by the hash of the whole field.
+///
+/// Every asset of a page names it, so most referrers are one of a few; reading them again would be a tenth of all
+/// work.
+#[derive(Debug)]
+struct ReferrerCache {
+    slots: Vec<(u64, ReferrerFacts)>,
 }
 
 impl BlockReader {
@@ -135,6 +145,7 @@ impl BlockReader {
             scratch: Scratch::default(),
             agents: HashMap::new(),
             in_batch: HashMap::new(),
+            referrers: ReferrerCache { slots: vec![(0, ReferrerFacts::Unobserved); REFERRER_SLOTS] },
         }
     }
 
@@ -154,7 +165,14 @@ impl BlockReader {
             match self.parser.parse(&mut scratch, line) {
                 Ok(Some(record)) => {
                     let order = xxh3_64(line);
-                    let request = read_record(&self.policy, &self.observes, &record, order, &mut batch.text);
+                    let request = read_record(
+                        &self.policy,
+                        &self.observes,
+                        &mut self.referrers,
+                        &record,
+                        order,
+                        &mut batch.text,
+                    );
                     let agent = agent_of(
                         &mut self.agents,
                         &mut self.in_batch,
@@ -178,6 +196,7 @@ impl BlockReader {
 fn read_record(
     policy: &RequestPolicy,
     observes: &ObservedFields,
+    referrers: &mut ReferrerCache,
     record: &LogRecord<'_>,
     line_hash: u64,
     text: &mut String,
@@ -186,7 +205,7 @@ fn read_record(
     let hints = Hints { sec_fetch_dest: record.sec_fetch_dest, ..Hints::default() };
     let target = Target::read(&policy.site, method, record.target, hints);
     let referrer_text = if observes.referrer { Some(record.referrer.unwrap_or("-")) } else { None };
-    let referrer = Referrer::read(&policy.site, referrer_text);
+    let (referrer, host) = referrers.read(&policy.site, referrer_text);
     let utm = target.query.and_then(Utm::read);
     let address = if record.forwarded_for.is_some() {
         client_address(&policy.address, record.peer, record.forwarded_for.into_iter())
@@ -207,30 +226,57 @@ fn read_record(
         status: record.status,
         bytes: record.bytes.unwrap_or(0),
         path: keep(text, target.path),
-        host: match referrer {
-            Referrer::External { host, .. } => keep(text, host),
-            Referrer::Internal { .. } | Referrer::Missing | Referrer::Unobserved | Referrer::Unreadable => {
-                (0, 0)
-            }
-        },
+        host: keep(text, host),
         page: target.path_hash.0,
         directory: target.directory_hash.0,
         number: target.last_number,
         probe: target.probe,
-        referrer: match referrer {
-            Referrer::Unobserved => ReferrerFacts::Unobserved,
-            Referrer::Missing | Referrer::Unreadable => ReferrerFacts::Missing,
-            Referrer::Internal { path, path_hash } => {
-                ReferrerFacts::Internal { page: path_hash.0, root: path == "/" }
-            }
-            Referrer::External { host_hash, source, .. } => ReferrerFacts::External {
-                host: host_hash,
-                shared: !matches!(source, ReferrerSource::Other | ReferrerSource::Spam),
-                spam: source == ReferrerSource::Spam,
-            },
-        },
-        channel: Channel::of(&referrer, utm.as_ref()),
+        referrer,
+        channel: channel_of(&policy.site, referrer, referrer_text, utm.as_ref()),
         campaign: utm.and_then(|utm| utm.campaign_hash()),
+    }
+}
+
+/// The channel, which the referrer's facts tell for the site's own pages.
+fn channel_of(site: &SitePolicy, facts: ReferrerFacts, text: Option<&str>, utm: Option<&Utm<'_>>) -> Channel {
+    if utm.is_none() && matches!(facts, ReferrerFacts::Internal { .. }) {
+        return Channel::Internal;
+    }
+    Channel::of(&Referrer::read(site, text), utm)
+}
+
+impl ReferrerCache {
+    /// What a referrer tells, and its host if that is another site's.
+    fn read<'a>(&mut self, site: &SitePolicy, text: Option<&'a str>) -> (ReferrerFacts, &'a str) {
+        let hash = text.map_or(0, |text| xxh3_64(text.as_bytes()) | 1);
+        let slot = &mut self.slots[hash as usize / 2 % REFERRER_SLOTS];
+        if hash != 0 && slot.0 == hash {
+            return (slot.1, "");
+        }
+        let referrer = Referrer::read(site, text);
+        let facts = facts_of(&referrer);
+        match referrer {
+            Referrer::External { host, .. } => (facts, host),
+            Referrer::Internal { .. } | Referrer::Missing | Referrer::Unobserved | Referrer::Unreadable => {
+                *slot = (hash, facts);
+                (facts, "")
+            }
+        }
+    }
+}
+
+fn facts_of(referrer: &Referrer<'_>) -> ReferrerFacts {
+    match *referrer {
+        Referrer::Unobserved => ReferrerFacts::Unobserved,
+        Referrer::Missing | Referrer::Unreadable => ReferrerFacts::Missing,
+        Referrer::Internal { path, path_hash } => {
+            ReferrerFacts::Internal { page: path_hash.0, root: path == "/" }
+        }
+        Referrer::External { host_hash, source, .. } => ReferrerFacts::External {
+            host: host_hash,
+            shared: !matches!(source, ReferrerSource::Other | ReferrerSource::Spam),
+            spam: source == ReferrerSource::Spam,
+        },
     }
 }
 
@@ -304,3 +350,6 @@ fn excerpt(line: &[u8]) -> String {
 
 /// Distinct agents a thread keeps read; when there are more it starts afresh.
 const AGENT_CACHE: usize = 65_536;
+
+/// Referrers a thread keeps read: 24 KiB.
+const REFERRER_SLOTS: usize = 1_024;

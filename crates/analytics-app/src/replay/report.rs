@@ -211,7 +211,7 @@ impl Report {
                 .collect()
         };
         let (people, bots) = (side(false), side(true));
-        let by_name = |of: fn(&ClassTally) -> BTreeMap<String, u64>| merged(&people, &bots, of);
+        let named = |of: fn(&ClassTally) -> &BTreeMap<&'static str, u64>| merged(&people, &bots, of);
         let numbered = |names: &Names, of: fn(&ClassTally) -> &Counts| {
             let sum =
                 |side: &[&ClassTally], number| side.iter().map(|tally| of(tally).get(number)).sum::<u64>();
@@ -236,18 +236,11 @@ impl Report {
             signals: signals(tally),
             pages: numbered(&tally.pages, |tally| &tally.pages),
             referrers: numbered(&tally.hosts, |tally| &tally.referrers),
-            channels: by_name(|tally| {
-                tally.channels.iter().map(|(name, &n)| ((*name).to_owned(), n)).collect()
-            }),
-            statuses: by_name(|tally| {
-                let name = |status: u16| if status == 0 { "unknown".to_owned() } else { status.to_string() };
-                tally.statuses.iter().map(|(&status, &n)| (name(status), n)).collect()
-            }),
-            devices: by_name(|tally| {
-                tally.devices.iter().map(|(name, &n)| ((*name).to_owned(), n)).collect()
-            }),
-            browsers: by_name(|tally| tally.browsers.clone()),
-            systems: by_name(|tally| tally.systems.clone()),
+            channels: named(|tally| &tally.channels),
+            statuses: statuses(&people, &bots),
+            devices: named(|tally| &tally.devices),
+            browsers: named(|tally| &tally.browsers),
+            systems: named(|tally| &tally.systems),
             throttle: ThrottleLevel::ALL.into_iter().map(|level| level_row(tally, level)).collect(),
             bounds,
             ruleset_version: ruleset_version.to_owned(),
@@ -334,16 +327,22 @@ fn level_row(tally: &Tally, level: ThrottleLevel) -> LevelRow {
 fn merged(
     people: &[&ClassTally],
     bots: &[&ClassTally],
-    of: fn(&ClassTally) -> BTreeMap<String, u64>,
+    of: fn(&ClassTally) -> &BTreeMap<&'static str, u64>,
 ) -> Vec<NamedRow> {
-    let mut rows = BTreeMap::<String, (u64, u64)>::new();
+    let mut rows = BTreeMap::<&str, (u64, u64)>::new();
     for (name, count) in people.iter().flat_map(|tally| of(tally)) {
         rows.entry(name).or_default().0 += count;
     }
     for (name, count) in bots.iter().flat_map(|tally| of(tally)) {
         rows.entry(name).or_default().1 += count;
     }
-    ranked(rows.into_iter())
+    ranked(rows.into_iter().map(|(name, counts)| (name.to_owned(), counts)))
+}
+
+fn statuses(people: &[&ClassTally], bots: &[&ClassTally]) -> Vec<NamedRow> {
+    let sum = |side: &[&ClassTally], status| side.iter().map(|tally| tally.statuses.get(status)).sum::<u64>();
+    let name = |status: u32| if status == 0 { "unknown".to_owned() } else { status.to_string() };
+    ranked((0..1_000).map(|status| (name(status), (sum(people, status), sum(bots, status)))))
 }
 
 /// Rows with any count, people's most first, then automation's, then by name.

@@ -151,7 +151,7 @@ impl<'a> Replay<'a> {
             let queue = Arc::new(Mutex::new(queue));
             for _ in 0..options.threads.get() {
                 let (queue, policy) = (Arc::clone(&queue), Arc::clone(&policy));
-                scope.spawn(move || parse_jobs(&queue, &policy));
+                spawn(scope, "parse", move || parse_jobs(&queue, &policy));
             }
             let mut merge =
                 Merge { active: Vec::new(), waiting: feeds.into(), jobs, threads: options.threads.get() };
@@ -285,7 +285,7 @@ impl Merge {
         let (ready, batches) = sync_channel(2 * self.threads + 2);
         let jobs = self.jobs.clone();
         let bytes_read = Arc::clone(bytes_read);
-        scope.spawn(move || {
+        spawn(scope, "read", move || {
             let mut first = first;
             let mut counted = 0;
             loop {
@@ -309,6 +309,12 @@ impl Merge {
         });
         Active { name, batches, newest_us: first_us }
     }
+}
+
+/// A thread with a name that profilers and debuggers show.
+fn spawn<'scope>(scope: &'scope Scope<'scope, '_>, name: &str, work: impl FnOnce() + Send + 'scope) {
+    let builder = std::thread::Builder::new().name(name.to_owned());
+    builder.spawn_scoped(scope, work).expect("the system gives a process a handful of threads");
 }
 
 /// Takes out requests whose time is hours ahead of the newest before and of the next after: a wrong clock for one line.

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use analytics_domain::detector::Class;
 use analytics_domain::request::Channel;
 use analytics_domain::throttle::ThrottleLevel;
+use analytics_domain::user_agent::Product;
 use analytics_domain::visit::{EndedSession, Step};
 use hashbrown::HashMap;
 
@@ -58,13 +59,13 @@ pub(crate) struct ClassTally {
     pub(crate) single_page: u64,
     pub(crate) with_pages: u64,
     pub(crate) visitors: Uniques,
-    pub(crate) statuses: BTreeMap<u16, u64>,
+    pub(crate) statuses: Counts,
     pub(crate) pages: Counts,
     pub(crate) referrers: Counts,
     pub(crate) channels: BTreeMap<&'static str, u64>,
     pub(crate) devices: BTreeMap<&'static str, u64>,
-    pub(crate) browsers: BTreeMap<String, u64>,
-    pub(crate) systems: BTreeMap<String, u64>,
+    pub(crate) browsers: BTreeMap<&'static str, u64>,
+    pub(crate) systems: BTreeMap<&'static str, u64>,
 }
 
 /// What one level of throttling refused, or would have.
@@ -206,9 +207,7 @@ impl Tally {
         if let Some(agent) = &ended.tag.agent {
             let read = &agent.read;
             *tally.devices.entry(read.device_type.as_str()).or_default() += 1;
-            let name = |product: &Option<analytics_domain::user_agent::Product>| {
-                product.as_ref().map_or_else(|| "unknown".to_owned(), |product| product.name.to_string())
-            };
+            let name = |product: &Option<Product>| product.as_ref().map_or("unknown", |product| product.name);
             *tally.browsers.entry(name(&read.browser)).or_default() += 1;
             *tally.systems.entry(name(&read.os)).or_default() += 1;
             if let Some(declared) = &read.declared {
@@ -231,7 +230,7 @@ impl Tally {
 
 impl ClassTally {
     fn node(&mut self, node: &Node) {
-        *self.statuses.entry(node.status).or_default() += 1;
+        self.statuses.add(u32::from(node.status.min(999)), 1);
         if node.page_view {
             self.pages.add(node.page, 1);
         }

@@ -8,14 +8,22 @@ pub(super) enum Place {
     Idle = 0,
     /// An open session, Normal.
     Open = 1,
-    /// Warning or Severe, or flagged.
-    Watched = 2,
-    /// Blocked or banned.
-    Barred = 3,
+    /// Warning or Severe, or flagged, without an open session.
+    WatchedIdle = 2,
+    /// The same with an open session.
+    Watched = 3,
+    /// Blocked, without an open session.
+    BarredIdle = 4,
+    /// The same with an open session.
+    Barred = 5,
 }
 
 impl Place {
-    pub(super) const ALL: [Self; 4] = [Self::Idle, Self::Open, Self::Watched, Self::Barred];
+    pub(super) const ALL: [Self; 6] =
+        [Self::Idle, Self::Open, Self::WatchedIdle, Self::Watched, Self::BarredIdle, Self::Barred];
+
+    /// The places of visitors with an open session.
+    pub(super) const WITH_SESSION: [Self; 3] = [Self::Open, Self::Watched, Self::Barred];
 }
 
 /// A slot's neighbours in its list.
@@ -32,15 +40,15 @@ impl Default for Links {
     }
 }
 
-/// The ends of the four lists.
+/// The ends of the lists.
 #[derive(Debug, Clone)]
 pub(super) struct Lists {
-    ends: [(u32, u32); 4],
+    ends: [(u32, u32); 6],
 }
 
 impl Default for Lists {
     fn default() -> Self {
-        Self { ends: [(NONE, NONE); 4] }
+        Self { ends: [(NONE, NONE); 6] }
     }
 }
 
@@ -130,10 +138,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn lists_keep_the_order_of_touches(touches in proptest::collection::vec((0u32..8, 0usize..4), 0..200)) {
+        fn lists_keep_the_order_of_touches(touches in proptest::collection::vec((0u32..8, 0usize..6), 0..200)) {
             let mut slots = Plain(std::vec![Links::default(); 8]);
             let mut lists = Lists::default();
-            let mut model: [Vec<u32>; 4] = Default::default();
+            let mut model: [Vec<u32>; 6] = Default::default();
             for slot in 0..8 {
                 lists.append(&mut slots, slot, Place::Idle);
                 model[0].push(slot);

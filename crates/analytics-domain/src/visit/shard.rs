@@ -170,7 +170,7 @@ impl<T: Default> Shard<T> {
         out: &mut Output<T>,
     ) {
         let before_us = now.timestamp_micros() - ASSET_WAIT_US;
-        for place in [Place::Open, Place::Watched, Place::Barred] {
+        for place in Place::WITH_SESSION {
             let mut at = self.visitors.youngest(place);
             while let Some(slot) = at {
                 let visitor = self.visitors.get_mut(slot);
@@ -204,7 +204,7 @@ impl<T: Default> Shard<T> {
 
     fn end_quiet(&mut self, policy: &VisitPolicy, site: &SiteFacts, now: DateTime<Utc>, out: &mut Output<T>) {
         let mut next = i64::MAX;
-        for place in [Place::Open, Place::Watched, Place::Barred] {
+        for place in Place::WITH_SESSION {
             let mut at = self.visitors.oldest(place);
             while let Some(slot) = at {
                 at = self.visitors.younger(slot);
@@ -261,9 +261,9 @@ impl<T: Default> Shard<T> {
             })
         };
         oldest(Place::Idle)
-            .or_else(|| lapsed(Place::Watched))
-            .or_else(|| lapsed(Place::Barred))
-            .or_else(|| [Place::Open, Place::Watched, Place::Barred].into_iter().find_map(oldest))
+            .or_else(|| lapsed(Place::WatchedIdle))
+            .or_else(|| lapsed(Place::BarredIdle))
+            .or_else(|| Place::ALL.into_iter().find_map(oldest))
     }
 
     fn evict(&mut self, policy: &VisitPolicy, site: &SiteFacts, now: DateTime<Utc>, out: &mut Output<T>) {

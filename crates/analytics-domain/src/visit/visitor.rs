@@ -178,11 +178,14 @@ impl<T> Visitor<T> {
 
     /// The list that the visitor stands in at `now`: what it would lose by leaving.
     pub(super) fn place(&self, policy: &EscalationPolicy, now: DateTime<Utc>) -> Place {
+        let open = self.session.is_some();
         match self.throttle.level_at(policy, now) {
-            ThrottleLevel::Blocked => Place::Barred,
-            ThrottleLevel::Warning | ThrottleLevel::Severe => Place::Watched,
-            ThrottleLevel::Normal if self.history.flagged => Place::Watched,
-            ThrottleLevel::Normal if self.session.is_some() => Place::Open,
+            ThrottleLevel::Blocked if open => Place::Barred,
+            ThrottleLevel::Blocked => Place::BarredIdle,
+            ThrottleLevel::Warning | ThrottleLevel::Severe if open => Place::Watched,
+            ThrottleLevel::Warning | ThrottleLevel::Severe => Place::WatchedIdle,
+            ThrottleLevel::Normal if open && self.history.flagged => Place::Watched,
+            ThrottleLevel::Normal if open => Place::Open,
             ThrottleLevel::Normal => Place::Idle,
         }
     }
