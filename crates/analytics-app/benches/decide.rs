@@ -1,0 +1,384 @@
+//! What a decision costs, as a ratio to governor's keyed check of 100,000 keys in the same run.
+//!
+//! `cargo bench -p analytics-app --bench decide`
+//!
+//! Rounds of governor and of each case take turns, so that both see the same state of the machine; the ratio is the
+//! median of the ratios of neighbouring rounds. governor reads its clock in every check, so every case of ours reads
+//! one too. Each request is a page view of a browser: the dearest kind, since the session is weighed again after it.
+#![expect(clippy::print_stdout, reason = "a benchmark shows its result")]
+
+mod support;
+
+use std::hint::black_box;
+use std::net::{IpAddr, Ipv4Addr};
+use std::num::NonZeroU32;
+use std::time::Instant;
+
+use analytics_domain::detector::profile::ASSET_WAIT_US;
+use analytics_domain::detector::{
+    AgentFacts, BehavioralBotDetector, History, Observation, ReferrerFacts, ServedPages, SessionProfile,
+    Subject, Verification,
+};
+use analytics_domain::request::{AddressPolicy, ClientNetwork, HttpVersion, Method, RequestKind};
+use analytics_domain::site::{Finding, SiteFacts};
+use analytics_domain::throttle::{ThrottlePolicy, ThrottleRequest, ThrottleState, step};
+use analytics_domain::visit::{Client, Output, SHARDS, Shard, VisitPolicy, shard_of};
+use chrono::{DateTime, TimeDelta, Utc};
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use hashbrown::HashMap;
+use parking_lot::Mutex;
+
+use support::{median, nanoseconds_each, wanted};
+
+fn main() {
+    if !wanted() {
+        return;
+    }
+    let site = Site::new();
+    let mut governor = Governor::new();
+    let mut cases: Vec<Case<'_>> = vec![
+        Case::new("observe and assess, 10th request of 100,000 sessions", 4.0, early_sessions(&site, KEYS)),
+        Case::new("observe and assess, 10th request of 1,000 sessions", 4.0, early_sessions(&site, FEW)),
+        Case::new("observe and assess, 10,000th request of 200 sessions", 4.0, late_sessions(&site)),
+        Case::new("whole step, 10th request of 100,000 visitors", 4.0, early_visitors(&site, KEYS)),
+        Case::new("whole step, 10th request of 1,000 visitors", 4.0, early_visitors(&site, FEW)),
+        Case::new("whole step, 10,000th request of 200 visitors", 4.0, late_visitors(&site)),
+        Case::new("throttle alone, 100,000 states", 1.5, throttles()),
+        Case::new("throttle found by key under a lock, 100,000 states", 1.5, keyed_throttles()),
+    ];
+    for _ in 0..ROUNDS {
+        for case in &mut cases {
+            let before = governor.round();
+            let ours = (case.round)();
+            let after = governor.round();
+            case.taken.push(ours);
+            case.ratios.push(2.0 * ours / (before + after));
+        }
+    }
+    println!("{:<58}{:>10}{:>8}{:>7}", "case", "ns (median)", "ratio", "aim");
+    println!(
+        "{:<58}{:>10.0}{:>8}{:>7}",
+        "governor check_key, 100,000 keys",
+        median(&governor.taken),
+        "1.00",
+        ""
+    );
+    for case in &cases {
+        let (taken, ratio) = (median(&case.taken), median(&case.ratios));
+        println!("{:<58}{taken:>10.0}{ratio:>8.2}{:>7}", case.name, case.aim);
+    }
+}
+
+/// Something to be measured; a round answers nanoseconds a request.
+struct Case<'a> {
+    name: &'static str,
+    aim: f64,
+    round: Box<dyn FnMut() -> f64 + 'a>,
+    taken: Vec<f64>,
+    ratios: Vec<f64>,
+}
+
+impl<'a> Case<'a> {
+    fn new(name: &'static str, aim: f64, round: impl FnMut() -> f64 + 'a) -> Self {
+        Self { name, aim, round: Box::new(round), taken: Vec::new(), ratios: Vec::new() }
+    }
+}
+
+/// The yardstick: governor with a key for each client, as its documentation shows it.
+struct Governor {
+    limiter: DefaultKeyedRateLimiter<u64>,
+    taken: Vec<f64>,
+}
+
+impl Governor {
+    fn new() -> Self {
+        let quota = Quota::per_minute(NonZeroU32::new(60).expect("sixty is not zero"));
+        let limiter = RateLimiter::keyed(quota);
+        for key in 0..KEYS as u64 {
+            black_box(limiter.check_key(&key).is_ok());
+        }
+        Self { limiter, taken: Vec::new() }
+    }
+
+    fn round(&mut self) -> f64 {
+        let taken = nanoseconds_each(KEYS, || {
+            for nth in 0..KEYS {
+                black_box(self.limiter.check_key(&(scattered(nth, KEYS) as u64)).is_ok());
+            }
+        });
+        self.taken.push(taken);
+        taken
+    }
+}
+
+/// A site of 2,000 pages whose facts are known, and the policy.
+struct Site {
+    facts: SiteFacts,
+    policy: VisitPolicy,
+    paths: Vec<String>,
+    agent: AgentFacts,
+}
+
+impl Site {
+    fn new() -> Self {
+        let mut facts = SiteFacts::default();
+        let loaders = (0..PAGES * 10).map(|nth| {
+            let page = hash(nth % PAGES);
+            Finding::View { page, directory: hash(PAGES + nth % PAGES / 50), with_asset: nth % 7 != 0 }
+        });
+        let pages = (0..PAGES).map(|page| Finding::Page { page: hash(page) });
+        facts.learn(loaders.chain(pages), START_US);
+        let agent = AgentFacts {
+            hash: hash(0x00c0_ffee),
+            observed: true,
+            browser: true,
+            released: Some(20_400),
+            verification: Verification::Unknown,
+            ..AgentFacts::default()
+        };
+        let paths = (0..PAGES).map(|page| format!("/section-{}/page-{page}", page / 50)).collect();
+        Self { facts, policy: VisitPolicy::default(), paths, agent }
+    }
+
+    /// The nth page view of a session: any page, named by the one before.
+    fn view(&self, session: u64, nth: u64) -> Observation<'_> {
+        let page = |nth: u64| hash(session << 32 | nth) % PAGES;
+        let now = page(nth);
+        let referrer = match nth.checked_sub(1) {
+            None => ReferrerFacts::Missing,
+            Some(before) => ReferrerFacts::Internal { page: hash(page(before)), root: false },
+        };
+        Observation {
+            method: Method::Get,
+            kind: RequestKind::Page,
+            version: Some(HttpVersion::Http2),
+            status: Some(200),
+            path: &self.paths[now as usize],
+            page: hash(now),
+            directory: hash(PAGES + now / 50),
+            number: Some(now),
+            probe: None,
+            trap: false,
+            referrer,
+            campaign: None,
+            headers: None,
+        }
+    }
+
+    fn client(&self, visitor: u64) -> Client<'_> {
+        let address = IpAddr::V4(Ipv4Addr::from_bits((visitor as u32).wrapping_mul(0x9e37_79b1)));
+        let network = ClientNetwork::of(&AddressPolicy::default(), address);
+        Client { network, headers: 0, agent: &self.agent }
+    }
+}
+
+/// What is kept of one session when the detector is used alone.
+#[derive(Clone, Default)]
+struct Session {
+    profile: SessionProfile,
+    served: ServedPages,
+    history: History,
+}
+
+impl Session {
+    fn request(
+        &mut self,
+        site: &Site,
+        detector: &BehavioralBotDetector,
+        request: &Observation<'_>,
+        at_us: i64,
+    ) {
+        self.profile.settle(&site.facts, at_us - ASSET_WAIT_US, |page| {
+            black_box(page);
+        });
+        let effect = self.profile.observe(&mut self.served, request, at_us);
+        black_box(self.profile.await_assets(&site.facts, request, effect.new_page, at_us));
+        let subject =
+            Subject { profile: &self.profile, agent: &site.agent, history: &self.history, site: &site.facts };
+        black_box(detector.assess(&subject));
+    }
+}
+
+fn early_sessions(site: &Site, sessions: usize) -> impl FnMut() -> f64 {
+    let detector = BehavioralBotDetector::default();
+    move || {
+        let mut kept = vec![Session::default(); sessions];
+        for nth in 0..9 {
+            for (number, session) in kept.iter_mut().enumerate() {
+                session.request(site, &detector, &site.view(number as u64, nth), at_us(nth));
+            }
+        }
+        let requests: Vec<_> = (0..sessions).map(|nth| scattered(nth, sessions)).collect();
+        nanoseconds_each(sessions, || {
+            for &number in &requests {
+                read_clock();
+                kept[number].request(site, &detector, &site.view(number as u64, 9), at_us(9));
+            }
+        })
+    }
+}
+
+fn late_sessions(site: &Site) -> impl FnMut() -> f64 {
+    let detector = BehavioralBotDetector::default();
+    let mut kept = vec![Session::default(); LONG];
+    let mut nth = 0;
+    let mut advance = move |until: u64| {
+        let rounds = until - nth;
+        let taken = nanoseconds_each(rounds as usize * LONG, || {
+            for nth in nth..until {
+                for (number, session) in kept.iter_mut().enumerate() {
+                    read_clock();
+                    session.request(site, &detector, &site.view(number as u64, nth), at_us(nth));
+                }
+            }
+        });
+        nth = until;
+        taken
+    };
+    let mut until = 10_000 - ROUNDS as u64 * 10;
+    advance(until);
+    move || {
+        until += 20;
+        advance(until)
+    }
+}
+
+/// Shards with everything that a step needs.
+struct Visitors<'a> {
+    site: &'a Site,
+    shards: Vec<Shard<()>>,
+    out: Output<()>,
+}
+
+impl<'a> Visitors<'a> {
+    fn new(site: &'a Site, visitors: usize) -> Self {
+        let shards = (0..SHARDS).map(|_| Shard::new(visitors)).collect();
+        Self { site, shards, out: Output::default() }
+    }
+
+    fn request(&mut self, visitor: u64, nth: u64) {
+        let site = self.site;
+        let client = site.client(visitor);
+        let now = at(nth);
+        let request = site.view(visitor, nth);
+        let shard = &mut self.shards[shard_of(client.network)];
+        let (decided, class, ()) =
+            shard.step(&site.policy, &site.facts, client, &request, now, &mut self.out);
+        black_box((decided, class));
+        self.out.findings.clear();
+    }
+}
+
+fn early_visitors(site: &Site, visitors: usize) -> impl FnMut() -> f64 {
+    move || {
+        let mut all = Visitors::new(site, visitors);
+        for nth in 0..9 {
+            for visitor in 0..visitors {
+                all.request(visitor as u64, nth);
+            }
+        }
+        nanoseconds_each(visitors, || {
+            for nth in 0..visitors {
+                read_clock();
+                all.request(scattered(nth, visitors) as u64, 9);
+            }
+        })
+    }
+}
+
+fn late_visitors(site: &Site) -> impl FnMut() -> f64 {
+    let mut all = Visitors::new(site, LONG);
+    let mut nth = 0;
+    let mut advance = move |until: u64| {
+        let rounds = until - nth;
+        let taken = nanoseconds_each(rounds as usize * LONG, || {
+            for nth in nth..until {
+                for visitor in 0..LONG {
+                    read_clock();
+                    all.request(visitor as u64, nth);
+                }
+            }
+        });
+        nth = until;
+        taken
+    };
+    let mut until = 10_000 - ROUNDS as u64 * 10;
+    advance(until);
+    move || {
+        until += 20;
+        advance(until)
+    }
+}
+
+fn throttles() -> impl FnMut() -> f64 {
+    let policy = ThrottlePolicy::default();
+    let mut states = vec![ThrottleState::default(); KEYS];
+    let mut nth = 0;
+    move || {
+        nth += 1;
+        let now = at(nth);
+        nanoseconds_each(KEYS, || {
+            for key in 0..KEYS {
+                read_clock();
+                let state = &mut states[scattered(key, KEYS)];
+                black_box(step(&policy, state, ThrottleRequest::charged(), now));
+            }
+        })
+    }
+}
+
+fn keyed_throttles() -> impl FnMut() -> f64 {
+    let policy = ThrottlePolicy::default();
+    let parts: Vec<Mutex<HashMap<u64, ThrottleState>>> = (0..SHARDS).map(|_| Mutex::default()).collect();
+    let mut nth = 0;
+    move || {
+        nth += 1;
+        let now = at(nth);
+        nanoseconds_each(KEYS, || {
+            for key in 0..KEYS {
+                read_clock();
+                let key = scattered(key, KEYS) as u64;
+                let mut part = parts[(hash(key) >> 56) as usize].lock();
+                let state = part.entry(key).or_default();
+                black_box(step(&policy, state, ThrottleRequest::charged(), now));
+            }
+        })
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "governor reads its clock in each check, so ours is read too")]
+fn read_clock() {
+    black_box(Instant::now());
+}
+
+/// Visits every number below `count` once, far from the one before. The step has no factor but 3, 7 and 109.
+const fn scattered(nth: usize, count: usize) -> usize {
+    nth * 61_803 % count
+}
+
+/// The finaliser of splitmix64.
+const fn hash(value: u64) -> u64 {
+    let z = value.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ z >> 31
+}
+
+/// The time of a session's nth request: uneven gaps of 5 to 8 s, so that 10,000 of them are less than a day.
+const fn at_us(nth: u64) -> i64 {
+    START_US + (nth * 6_500_000) as i64 + (hash(nth) % 1_500_000) as i64
+}
+
+fn at(nth: u64) -> DateTime<Utc> {
+    DateTime::UNIX_EPOCH + TimeDelta::microseconds(at_us(nth))
+}
+
+const ROUNDS: usize = 9;
+const KEYS: usize = 100_000;
+/// So few that they stay in a core's cache.
+const FEW: usize = 1_000;
+/// Sessions of 10,000 requests each.
+const LONG: usize = 200;
+const PAGES: u64 = 2_000;
+/// 2026-03-02.
+const START_US: i64 = 1_772_409_600_000_000;
