@@ -342,8 +342,11 @@ policy! {
         sequential: Points = 20.0,
         /// Share of steps that follow one rule.
         systematic: Share = 0.7,
-        /// Steps from which an order is one: five distinct pages give four.
+        /// Steps from which a numeric order is one: five distinct pages give four.
         min_steps: u32 = 4,
+        /// Steps from which a sorted order is one. Of five pages in random order 45 % have three of four steps in one
+        /// direction; of ten, 2.7 % have seven of nine (Eulerian numbers).
+        min_sorted_steps: u32 = 9,
         /// Points for seeing more of the site than `coverage`.
         high_coverage: Points = 20.0,
         /// Share of the site's known pages.

@@ -8,9 +8,11 @@ use crate::detector::policy::WalkPolicy;
 
 pub(super) fn signals(policy: &WalkPolicy, subject: &Subject<'_>, out: &mut impl Listener) {
     let walk = &subject.profile.walk;
+    let share =
+        if walk.steps() >= policy.min_sorted_steps { walk.systematic_share() } else { walk.numeric_share() };
     if walk.steps() >= policy.min_steps
         && subject.profile.pages.count() > policy.min_steps
-        && let Some(share) = walk.systematic_share().filter(|&share| share >= policy.systematic.get())
+        && let Some(share) = share.filter(|&share| share >= policy.systematic.get())
     {
         out.points(SignalKind::SequentialNavigation, policy.sequential, share, policy.systematic.get());
     }
