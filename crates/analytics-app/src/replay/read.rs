@@ -3,12 +3,12 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use analytics_domain::detector::{AgentFacts, Engine, Observation, ReferrerFacts, Verification};
+use analytics_domain::detector::{AgentFacts, Observation, ReferrerFacts};
 use analytics_domain::request::{
     Channel, ClientNetwork, Hints, HttpVersion, Method, Probe, Referrer, ReferrerSource, RequestKind,
     RequestPolicy, SitePolicy, Target, Utm, client_address,
 };
-use analytics_domain::user_agent::{self, UserAgent};
+use analytics_domain::user_agent::UserAgent;
 use hashbrown::HashMap;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
@@ -290,43 +290,19 @@ fn agent_of(
     let text = record.user_agent.unwrap_or_default();
     let hash = xxh3_64(text.as_bytes());
     *in_batch.entry(hash).or_insert_with(|| {
-        let agent =
-            known.entry(hash).or_insert_with(|| Arc::new(Agent::read(text, hash, observes.user_agent)));
+        let agent = known.entry(hash).or_insert_with(|| Arc::new(Agent::read(text, observes.user_agent)));
         agents.push(Arc::clone(agent));
         agents.len() as u32 - 1
     })
 }
 
 impl Agent {
-    /// Reads an agent text whose hash is known.
-    pub(crate) fn read(text: &str, hash: u64, observed: bool) -> Self {
+    /// Reads an agent text.
+    pub(crate) fn read(text: &str, observed: bool) -> Self {
         let read = UserAgent::parse(text);
-        let facts = AgentFacts {
-            hash,
-            observed,
-            missing: text.is_empty(),
-            browser: read.is_browser(),
-            declared: read.declared.as_ref().map(|declared| declared.kind),
-            engine: engine_of(&read),
-            released: read
-                .released()
-                .map(|day| day.signed_duration_since(chrono::NaiveDate::default()).num_days() as i32),
-            verification: Verification::Unknown,
-        };
+        let facts = if observed { AgentFacts::of(text, &read) } else { AgentFacts::UNOBSERVED };
         let end = (0..=text.len().min(512)).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
         Self { text: text[..end].into(), read, facts }
-    }
-}
-
-fn engine_of(read: &UserAgent) -> Option<(Engine, u16)> {
-    let (engine, major) = read.engine?;
-    match engine {
-        user_agent::Engine::Chromium => Some((Engine::Chrome, major)),
-        user_agent::Engine::Gecko => Some((Engine::Firefox, major)),
-        user_agent::Engine::Safari
-        | user_agent::Engine::Trident
-        | user_agent::Engine::EdgeHtml
-        | user_agent::Engine::Presto => None,
     }
 }
 

@@ -20,7 +20,7 @@ use super::session_line::SessionLine;
 use super::tally::{SessionTag, Tally};
 use crate::ingest::access_log::{LineParser, LogFormat, ObservedFields, Scratch};
 use crate::ingest::source::{Block, Blocks, Input, SourceError};
-use crate::services::traffic::TrafficService;
+use crate::services::TrafficService;
 
 /// How a replay is done.
 #[derive(Debug, Clone)]

@@ -4,10 +4,17 @@
 //! keep. The rules are the domain's; where one stands between a read and a write, the service loads, decides and swaps.
 
 mod analytics;
+mod detection;
 mod reputation;
+#[cfg(test)]
+mod samples;
 mod session_cleanup;
+mod throttle;
+mod traffic;
 
 pub use analytics::{AnalyticsService, EventAnswer, NewEvent, SessionChange};
+pub use detection::BehavioralDetectionService;
 pub use reputation::{BanAnswer, ClearedFingerprint, ReputationService};
 pub use session_cleanup::{CleanupInterrupted, CleanupReport, SessionCleanupService};
-pub mod traffic;
+pub use throttle::ThrottleService;
+pub use traffic::TrafficService;

@@ -1,24 +1,36 @@
 //! Deciding about traffic, live or replayed: all visitors, all site facts, one step a request.
 
-use analytics_domain::detector::{Class, Observation};
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use analytics_domain::detector::{Class, Observation, Verdict};
 use analytics_domain::session::EndReason;
-use analytics_domain::site::SiteFacts;
-use analytics_domain::visit::{Client, Output, SHARDS, Shard, ShardCounters, Step, VisitPolicy, shard_of};
+use analytics_domain::site::{Finding, SiteFacts};
+use analytics_domain::throttle::ThrottleLevel;
+use analytics_domain::visit::{
+    Client, ClientKey, Output, SHARDS, Shard, ShardCounters, Step, VisitPolicy, shard_of,
+};
 use chrono::{DateTime, TimeDelta, Utc};
+use parking_lot::{Mutex, RwLock};
 
 /// All visitors and what is known of the site.
 ///
 /// Requests come in the order of their times. When one belongs to a later minute than the newest before, the minute is
 /// closed first: waiting page views settle, quiet sessions end, and the site learns what the minute showed. `T` is what
 /// the caller keeps beside each session.
+///
+/// A replay owns the service and [`step`](Self::step)s it; live callers share it and [`decide`](Self::decide), each
+/// holding up only those of the same 256th of the address space. Both run the same code.
 #[derive(Debug)]
 pub struct TrafficService<T> {
     policy: VisitPolicy,
-    site: SiteFacts,
-    shards: Vec<Shard<T>>,
-    /// The minute that is open, since the epoch.
-    minute: Option<i64>,
-    last_tick: DateTime<Utc>,
+    site: RwLock<SiteFacts>,
+    shards: Vec<Mutex<Shard<T>>>,
+    /// The minute that is open, since the epoch; the smallest value before the first request.
+    minute: AtomicI64,
+    /// What live callers found in the open minute.
+    found: Mutex<Vec<Finding>>,
+    /// What ended while a live minute was closed, until it is taken.
+    left: Mutex<Output<T>>,
 }
 
 impl<T: Default> TrafficService<T> {
@@ -27,10 +39,11 @@ impl<T: Default> TrafficService<T> {
         let each = capacity.div_ceil(SHARDS);
         Self {
             policy,
-            site: SiteFacts::default(),
-            shards: (0..SHARDS).map(|_| Shard::new(each)).collect(),
-            minute: None,
-            last_tick: DateTime::<Utc>::MIN_UTC,
+            site: RwLock::default(),
+            shards: (0..SHARDS).map(|_| Mutex::new(Shard::new(each))).collect(),
+            minute: AtomicI64::new(i64::MIN),
+            found: Mutex::default(),
+            left: Mutex::default(),
         }
     }
 
@@ -42,17 +55,61 @@ impl<T: Default> TrafficService<T> {
         now: DateTime<Utc>,
         out: &mut Output<T>,
     ) -> (Step, Class, &mut T) {
-        let minute = now.timestamp().div_euclid(60);
-        if self.minute.is_none_or(|open| minute > open) {
-            self.close_minute(minute, out);
+        let minute = minute_of(now);
+        let open = *self.minute.get_mut();
+        if minute > open {
+            if open != i64::MIN {
+                for shard in &mut self.shards {
+                    let (since, start) = tick_times(open, minute);
+                    shard.get_mut().tick(&self.policy, self.site.get_mut(), since, start, out);
+                }
+                self.site.get_mut().learn(out.findings.drain(..), minute_start(minute).timestamp_micros());
+            }
+            *self.minute.get_mut() = minute;
         }
-        self.shards[shard_of(client.network)].step(&self.policy, &self.site, client, request, now, out)
+        let shard = self.shards[shard_of(client.network)].get_mut();
+        shard.step(&self.policy, self.site.get_mut(), client, request, now, out)
+    }
+
+    /// Decides about one live request, beside any number of other callers.
+    pub fn decide(&self, client: Client<'_>, request: &Observation<'_>, now: DateTime<Utc>) -> (Step, Class) {
+        self.close_minutes(now);
+        let mut out = Output::default();
+        let (step, class) = {
+            let site = self.site.read();
+            let mut shard = self.shards[shard_of(client.network)].lock();
+            let (step, class, _) = shard.step(&self.policy, &site, client, request, now, &mut out);
+            (step, class)
+        };
+        if !out.findings.is_empty() {
+            self.found.lock().append(&mut out.findings);
+        }
+        if !out.is_empty() {
+            self.left.lock().append(&mut out);
+        }
+        (step, class)
+    }
+
+    /// What the open session of a client is taken for now, with every reason; `None` without an open session.
+    pub fn explain(&self, key: &ClientKey) -> Option<Verdict> {
+        let site = self.site.read();
+        self.shards[shard_of(key.network)].lock().explain(&self.policy, &site, key)
+    }
+
+    /// The level of a client at `now`; Normal for one that is not known.
+    pub fn level(&self, key: &ClientKey, now: DateTime<Utc>) -> ThrottleLevel {
+        self.shards[shard_of(key.network)].lock().level(&self.policy, key, now)
+    }
+
+    /// Sessions, changes of level, flags and bans that live requests left behind, for whoever stores them.
+    pub fn take_output(&self) -> Output<T> {
+        std::mem::take(&mut *self.left.lock())
     }
 
     /// Ends every open session, at the end of the input.
     pub fn finish(&mut self, out: &mut Output<T>) {
         for shard in &mut self.shards {
-            shard.finish(&self.policy, &self.site, EndReason::Inactive, out);
+            shard.get_mut().finish(&self.policy, self.site.get_mut(), EndReason::Inactive, out);
         }
     }
 
@@ -61,39 +118,53 @@ impl<T: Default> TrafficService<T> {
         &self.policy
     }
 
-    /// What is known of the site.
-    pub const fn site(&self) -> &SiteFacts {
-        &self.site
-    }
-
     /// Visitors remembered now.
     pub fn visitors(&self) -> usize {
-        self.shards.iter().map(Shard::len).sum()
+        self.shards.iter().map(|shard| shard.lock().len()).sum()
     }
 
     /// What all shards have had to do.
     pub fn counters(&self) -> ShardCounters {
-        self.shards.iter().fold(ShardCounters::default(), |sum, shard| {
-            let counters = shard.counters();
-            ShardCounters {
-                evicted: sum.evicted + counters.evicted,
-                evicted_open: sum.evicted_open + counters.evicted_open,
-                evicted_watched: sum.evicted_watched + counters.evicted_watched,
-            }
-        })
+        self.shards.iter().fold(ShardCounters::default(), |sum, shard| sum.plus(shard.lock().counters()))
     }
 
-    /// Closes everything before this minute.
-    fn close_minute(&mut self, minute: i64, out: &mut Output<T>) {
-        let start = DateTime::from_timestamp(minute * 60, 0).unwrap_or(DateTime::<Utc>::MAX_UTC);
-        if self.minute.is_some() {
-            let since = self.last_tick - TimeDelta::seconds(15);
-            for shard in &mut self.shards {
-                shard.tick(&self.policy, &self.site, since, start, out);
-            }
-            self.site.learn(out.findings.drain(..), start.timestamp_micros());
+    /// Closes the minutes before `now`'s, once, whoever comes first.
+    fn close_minutes(&self, now: DateTime<Utc>) {
+        let minute = minute_of(now);
+        let open = self.minute.load(Ordering::Acquire);
+        if minute <= open
+            || self.minute.compare_exchange(open, minute, Ordering::AcqRel, Ordering::Acquire).is_err()
+            || open == i64::MIN
+        {
+            return;
         }
-        self.minute = Some(minute);
-        self.last_tick = start;
+        let (since, start) = tick_times(open, minute);
+        let mut out = Output::default();
+        for shard in &self.shards {
+            let site = self.site.read();
+            shard.lock().tick(&self.policy, &site, since, start, &mut out);
+        }
+        let mut found = std::mem::take(&mut *self.found.lock());
+        found.append(&mut out.findings);
+        self.site.write().learn(found, start.timestamp_micros());
+        if !out.is_empty() {
+            self.left.lock().append(&mut out);
+        }
     }
+}
+
+/// The earliest activity whose views can still wait when the minute closes, and the time that it closes at.
+///
+/// The last tick was at the start of the open minute; views wait 10 s.
+fn tick_times(open: i64, minute: i64) -> (DateTime<Utc>, DateTime<Utc>) {
+    let since = minute_start(open).checked_sub_signed(TimeDelta::seconds(15));
+    (since.unwrap_or(DateTime::<Utc>::MIN_UTC), minute_start(minute))
+}
+
+fn minute_of(now: DateTime<Utc>) -> i64 {
+    now.timestamp().div_euclid(60)
+}
+
+fn minute_start(minute: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp(minute.saturating_mul(60), 0).unwrap_or(DateTime::<Utc>::MAX_UTC)
 }

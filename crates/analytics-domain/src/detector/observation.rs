@@ -1,7 +1,10 @@
 //! One request as the rules see it.
 
+use chrono::NaiveDate;
+use xxhash_rust::xxh3::xxh3_64;
+
 use crate::request::{HttpVersion, Method, Probe, RequestKind};
-use crate::user_agent::AutomationKind;
+use crate::user_agent::{self, AutomationKind, UserAgent};
 
 /// One request as the rules see it: small, borrowed, already read.
 ///
@@ -113,6 +116,43 @@ pub enum Verification {
     /// Not checked, or not known.
     #[default]
     Unknown,
+}
+
+impl AgentFacts {
+    /// What is known where the source does not record agents: nothing, and nothing follows from it.
+    pub const UNOBSERVED: Self = Self {
+        hash: 0,
+        observed: false,
+        missing: false,
+        browser: false,
+        declared: None,
+        engine: None,
+        released: None,
+        verification: Verification::Unknown,
+    };
+
+    /// What the rules need of an agent text and what was read from it; an empty text means that none was sent.
+    pub fn of(text: &str, read: &UserAgent) -> Self {
+        let engine = read.engine.and_then(|(engine, major)| match engine {
+            user_agent::Engine::Chromium => Some((Engine::Chrome, major)),
+            user_agent::Engine::Gecko => Some((Engine::Firefox, major)),
+            user_agent::Engine::Safari
+            | user_agent::Engine::Trident
+            | user_agent::Engine::EdgeHtml
+            | user_agent::Engine::Presto => None,
+        });
+        let days = |day: NaiveDate| day.signed_duration_since(NaiveDate::default()).num_days() as i32;
+        Self {
+            hash: xxh3_64(text.as_bytes()),
+            observed: true,
+            missing: text.is_empty(),
+            browser: read.is_browser(),
+            declared: read.declared.as_ref().map(|declared| declared.kind),
+            engine,
+            released: read.released().map(days),
+            verification: Verification::Unknown,
+        }
+    }
 }
 
 impl Observation<'_> {

@@ -32,6 +32,22 @@ pub enum BannedPart {
     Network(ClientNetwork),
 }
 
+impl<T> Output<T> {
+    /// Whether there is nothing to take but findings.
+    pub const fn is_empty(&self) -> bool {
+        self.ended.is_empty() && self.levels.is_empty() && self.flags.is_empty() && self.bans.is_empty()
+    }
+
+    /// Moves everything from `other` behind what is here.
+    pub fn append(&mut self, other: &mut Self) {
+        self.findings.append(&mut other.findings);
+        self.ended.append(&mut other.ended);
+        self.levels.append(&mut other.levels);
+        self.flags.append(&mut other.flags);
+        self.bans.append(&mut other.bans);
+    }
+}
+
 impl<T> Default for Output<T> {
     fn default() -> Self {
         Self {

@@ -11,7 +11,7 @@ use super::step::{Company, Step, Surroundings, VisitPolicy};
 use super::table::Table;
 use super::visitor::{Client, ClientKey, Visitor};
 use crate::detector::profile::ASSET_WAIT_US;
-use crate::detector::{Class, Observation, Verification};
+use crate::detector::{Class, Observation, Verdict, Verification};
 use crate::reputation::{NetworkReputation, protection};
 use crate::request::{ClientNetwork, Neighbourhood};
 use crate::session::EndReason;
@@ -43,6 +43,18 @@ pub struct ShardCounters {
     pub evicted_open: u64,
     /// Of those, the ones that were watched, blocked or banned.
     pub evicted_watched: u64,
+}
+
+impl ShardCounters {
+    /// The sum of both.
+    #[must_use]
+    pub const fn plus(self, other: &Self) -> Self {
+        Self {
+            evicted: self.evicted + other.evicted,
+            evicted_open: self.evicted_open + other.evicted_open,
+            evicted_watched: self.evicted_watched + other.evicted_watched,
+        }
+    }
 }
 
 /// What is remembered of one client network.
@@ -156,6 +168,20 @@ impl<T: Default> Shard<T> {
         self.visitors.touch(slot, place);
         let visitor = self.visitors.get_mut(slot);
         (step, visitor.assessment.class, &mut visitor.tag)
+    }
+
+    /// What the open session of a client is taken for now, with every reason; `None` without an open session.
+    pub fn explain(&self, policy: &VisitPolicy, site: &SiteFacts, key: &ClientKey) -> Option<Verdict> {
+        let visitor = self.visitors.get(self.visitors.find(key)?);
+        visitor.session.is_some().then(|| policy.detector.explain(&visitor.subject(site)))
+    }
+
+    /// The level of a client at `now`; Normal for one that is not known.
+    pub fn level(&self, policy: &VisitPolicy, key: &ClientKey, now: DateTime<Utc>) -> ThrottleLevel {
+        let known = self.visitors.find(key).map(|slot| self.visitors.get(slot));
+        known.map_or(ThrottleLevel::Normal, |visitor| {
+            visitor.throttle.level_at(policy.throttle.escalation(), now)
+        })
     }
 
     /// Closes the time up to `now`: settles page views that waited long enough, and ends sessions whose gap has passed.
