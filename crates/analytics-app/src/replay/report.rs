@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use analytics_domain::detector::Class;
+use analytics_domain::detector::{Class, SignalKind};
 use analytics_domain::throttle::ThrottleLevel;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -293,8 +293,10 @@ fn signals(tally: &Tally) -> Vec<SignalRow> {
     let mut rows: Vec<_> = tally
         .signals
         .iter()
-        .map(|(&signal, by_class)| SignalRow {
-            signal,
+        .zip(SignalKind::ALL)
+        .filter(|(by_class, _)| by_class.iter().any(|&sessions| sessions > 0))
+        .map(|(by_class, signal)| SignalRow {
+            signal: signal.as_str(),
             bot: by_class[Class::Bot as usize],
             suspected: by_class[Class::Suspected as usize],
             human: by_class[Class::Human as usize],

@@ -10,7 +10,7 @@ use std::thread::Scope;
 
 use analytics_domain::identity::IdentityKey;
 use analytics_domain::request::{AddressPolicy, Hints, Referrer, RequestKind, RequestPolicy, SitePolicy};
-use analytics_domain::visit::{Client, Output, VisitPolicy};
+use analytics_domain::visit::{Client, EndedSession, Output, VisitPolicy};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::order::Reorder;
@@ -418,25 +418,27 @@ fn step(
 
 fn drain(tally: &mut Tally, out: &mut Output<SessionTag>, sessions: &mut SessionWriter<'_>) {
     for mut ended in out.ended.drain(..) {
-        let line = sessions.line(&ended);
-        let visitor = line;
+        let visitor = sessions.line(&ended);
         tally.session(&mut ended, visitor);
     }
 }
 
 impl SessionWriter<'_> {
-    /// Writes the session's line, and answers the bits of its visitor that distinct visitors are counted by.
-    fn line(&mut self, ended: &analytics_domain::visit::EndedSession<SessionTag>) -> u64 {
-        let line = SessionLine::of(&self.key, &self.site, ended);
+    /// Writes the session's line where sessions are wanted, and answers what distinct visitors are counted by.
+    fn line(&mut self, ended: &EndedSession<SessionTag>) -> u64 {
         if let Some(out) = &mut self.out
             && self.failed.is_none()
         {
+            let line = SessionLine::of(&self.key, &self.site, ended);
             let written = serde_json::to_writer(&mut **out, &line)
                 .map_err(std::io::Error::from)
                 .and_then(|()| out.write_all(b"\n"));
             self.failed = written.err();
         }
-        line.visitor_id.as_u128() as u64
+        let mut bytes = [0; 25];
+        bytes[..17].copy_from_slice(&ended.key.network.to_bytes());
+        bytes[17..].copy_from_slice(&ended.key.agent.to_le_bytes());
+        xxhash_rust::xxh3::xxh3_64(&bytes)
     }
 }
 

@@ -1,13 +1,13 @@
 //! Counting what a replay shows, by what each session turned out to be.
 //!
-//! A request is counted under the class that its session ends with. Until then it waits in a list of its session,
-//! sixteen bytes each; a session that holds 4,096 of them settles under the class it has by then.
+//! A request is counted under the class that its session ends with. Until then it waits with its session; a session
+//! that holds 4,096 of them settles under the class it has by then.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use analytics_domain::detector::Class;
+use analytics_domain::detector::{Class, SignalKind};
 use analytics_domain::request::Channel;
 use analytics_domain::throttle::ThrottleLevel;
 use analytics_domain::user_agent::Product;
@@ -25,7 +25,7 @@ pub(crate) struct SessionTag {
     pub(crate) referrer_host: u32,
     pub(crate) landing: u32,
     pub(crate) bytes: u64,
-    first: Option<u32>,
+    newest: Option<u32>,
     held: u32,
 }
 
@@ -36,7 +36,7 @@ pub(crate) struct Tally {
     pub(crate) pages: Names,
     pub(crate) hosts: Names,
     pub(crate) declared: BTreeMap<(String, String), SessionsAndRequests>,
-    pub(crate) signals: BTreeMap<&'static str, [u64; 5]>,
+    pub(crate) signals: Vec<[u64; 5]>,
     pub(crate) levels: [LevelTally; 4],
     pub(crate) requests: u64,
     pub(crate) first_us: Option<i64>,
@@ -103,19 +103,28 @@ pub(crate) struct Names {
     pub(crate) overflowed: u64,
 }
 
-/// Requests that wait for the class of their session.
+/// Requests that wait for the class of their session, seven to a cache line.
 #[derive(Debug, Default)]
 struct Pending {
-    nodes: Vec<Node>,
+    chunks: Vec<Chunk>,
     free: Option<u32>,
 }
 
+/// Up to seven requests of one session, and the chunk with those before.
 #[derive(Debug, Clone, Copy)]
-struct Node {
-    next: Option<std::num::NonZeroU32>,
+#[repr(align(64))]
+struct Chunk {
+    before: Option<u32>,
+    len: u8,
+    held: [Held; 7],
+}
+
+/// What is counted of a request.
+#[derive(Debug, Clone, Copy, Default)]
+struct Held {
+    /// Number of the page, or `NO_NAME` for a request that is no page view.
     page: u32,
     status: u16,
-    page_view: bool,
 }
 
 impl Default for Tally {
@@ -125,15 +134,12 @@ impl Default for Tally {
             pages: Names::new(),
             hosts: Names::new(),
             declared: BTreeMap::new(),
-            signals: BTreeMap::new(),
+            signals: vec![[0; 5]; SignalKind::ALL.len()],
             levels: [LevelTally::default(); 4],
             requests: 0,
             first_us: None,
             last_us: None,
-            pending: Pending {
-                nodes: vec![Node { next: None, page: 0, status: 0, page_view: false }],
-                free: None,
-            },
+            pending: Pending::default(),
         }
     }
 }
@@ -163,19 +169,17 @@ impl Tally {
             };
             tag.landing = NO_NAME;
         }
-        let page = if step.page_view { self.pages.number(request.page, request.path(batch)) } else { 0 };
-        if step.page_view && tag.landing == NO_NAME {
+        let page =
+            if step.page_view { self.pages.number(request.page, request.path(batch)) } else { NO_NAME };
+        if tag.landing == NO_NAME {
             tag.landing = page;
         }
         tag.bytes += request.bytes;
-        self.pending.push(
-            &mut tag.first,
-            Node { next: None, page, status: request.status.unwrap_or(0), page_view: step.page_view },
-        );
+        self.pending.push(&mut tag.newest, Held { page, status: request.status.unwrap_or(0) });
         tag.held += 1;
         if tag.held >= HELD {
             let tally = &mut self.classes[class as usize];
-            self.pending.drain(&mut tag.first, |node| tally.node(node));
+            self.pending.drain(&mut tag.newest, |held| tally.held(held));
             tag.held = 0;
         }
     }
@@ -184,7 +188,7 @@ impl Tally {
     pub(crate) fn session(&mut self, ended: &mut EndedSession<SessionTag>, visitor: u64) {
         let class = ended.verdict.class;
         let tally = &mut self.classes[class as usize];
-        self.pending.drain(&mut ended.tag.first, |node| tally.node(node));
+        self.pending.drain(&mut ended.tag.newest, |held| tally.held(held));
         let counts = &ended.profile.counts;
         tally.sessions += 1;
         tally.hostile += u64::from(ended.verdict.hostile);
@@ -218,7 +222,7 @@ impl Tally {
             }
         }
         for signal in &ended.verdict.signals {
-            self.signals.entry(signal.kind.as_str()).or_default()[class as usize] += 1;
+            self.signals[signal.kind as usize][class as usize] += 1;
         }
         for level in ThrottleLevel::ALL {
             self.levels[level as usize].refused[class as usize] +=
@@ -229,10 +233,10 @@ impl Tally {
 }
 
 impl ClassTally {
-    fn node(&mut self, node: &Node) {
-        self.statuses.add(u32::from(node.status.min(999)), 1);
-        if node.page_view {
-            self.pages.add(node.page, 1);
+    fn held(&mut self, held: Held) {
+        self.statuses.add(u32::from(held.status.min(999)), 1);
+        if held.page != NO_NAME {
+            self.pages.add(held.page, 1);
         }
     }
 }
@@ -318,27 +322,35 @@ impl Uniques {
 }
 
 impl Pending {
-    fn push(&mut self, first: &mut Option<u32>, node: Node) {
-        let next = first.and_then(std::num::NonZeroU32::new);
-        let node = Node { next, ..node };
-        let at = if let Some(free) = self.free {
-            self.free = self.nodes[free as usize].next.map(std::num::NonZeroU32::get);
-            self.nodes[free as usize] = node;
+    fn push(&mut self, newest: &mut Option<u32>, held: Held) {
+        if let Some(number) = *newest {
+            let chunk = &mut self.chunks[number as usize];
+            if let Some(slot) = chunk.held.get_mut(usize::from(chunk.len)) {
+                *slot = held;
+                chunk.len += 1;
+                return;
+            }
+        }
+        let mut chunk = Chunk { before: *newest, len: 1, held: [Held::default(); 7] };
+        chunk.held[0] = held;
+        *newest = Some(if let Some(free) = self.free {
+            let slot = &mut self.chunks[free as usize];
+            self.free = slot.before;
+            *slot = chunk;
             free
         } else {
-            self.nodes.push(node);
-            self.nodes.len() as u32 - 1
-        };
-        *first = Some(at);
+            self.chunks.push(chunk);
+            self.chunks.len() as u32 - 1
+        });
     }
 
-    fn drain(&mut self, first: &mut Option<u32>, mut each: impl FnMut(&Node)) {
-        let mut at = first.take();
+    fn drain(&mut self, newest: &mut Option<u32>, mut each: impl FnMut(Held)) {
+        let mut at = newest.take();
         while let Some(number) = at {
-            let node = &mut self.nodes[number as usize];
-            each(node);
-            at = node.next.map(std::num::NonZeroU32::get);
-            node.next = self.free.and_then(std::num::NonZeroU32::new);
+            let chunk = &mut self.chunks[number as usize];
+            chunk.held[..usize::from(chunk.len)].iter().for_each(|&held| each(held));
+            at = chunk.before;
+            chunk.before = self.free;
             self.free = Some(number);
         }
     }
