@@ -52,45 +52,39 @@ impl Default for Lists {
     }
 }
 
-/// Gives access to the links of a slot.
-pub(super) trait Slots {
-    fn links(&self, slot: u32) -> &Links;
-    fn links_mut(&mut self, slot: u32) -> &mut Links;
-}
-
 impl Lists {
     /// Puts a slot that is in no list at the young end of this one.
-    pub(super) fn append(&mut self, slots: &mut impl Slots, slot: u32, place: Place) {
+    pub(super) fn append(&mut self, links: &mut [Links], slot: u32, place: Place) {
         let (first, last) = &mut self.ends[place as usize];
-        *slots.links_mut(slot) = Links { before: *last, after: NONE, place };
+        links[slot as usize] = Links { before: *last, after: NONE, place };
         if *last == NONE {
             *first = slot;
         } else {
-            slots.links_mut(*last).after = slot;
+            links[*last as usize].after = slot;
         }
         *last = slot;
     }
 
     /// Takes a slot out of its list.
-    pub(super) fn remove(&mut self, slots: &mut impl Slots, slot: u32) {
-        let Links { before, after, place } = *slots.links(slot);
+    pub(super) fn remove(&mut self, links: &mut [Links], slot: u32) {
+        let Links { before, after, place } = links[slot as usize];
         let (first, last) = &mut self.ends[place as usize];
         if before == NONE {
             *first = after;
         } else {
-            slots.links_mut(before).after = after;
+            links[before as usize].after = after;
         }
-        if after == NONE { *last = before } else { slots.links_mut(after).before = before }
+        if after == NONE { *last = before } else { links[after as usize].before = before }
     }
 
     /// Moves a slot to the young end of a list; nothing to do when it is there already.
-    pub(super) fn touch(&mut self, slots: &mut impl Slots, slot: u32, place: Place) {
-        let links = slots.links(slot);
-        if links.place == place && links.after == NONE {
+    pub(super) fn touch(&mut self, links: &mut [Links], slot: u32, place: Place) {
+        let held = links[slot as usize];
+        if held.place == place && held.after == NONE {
             return;
         }
-        self.remove(slots, slot);
-        self.append(slots, slot, place);
+        self.remove(links, slot);
+        self.append(links, slot, place);
     }
 
     /// The oldest slot of a list.
@@ -124,22 +118,10 @@ mod tests {
     use proptest::prelude::*;
     use std::vec::Vec;
 
-    struct Plain(Vec<Links>);
-
-    impl Slots for Plain {
-        fn links(&self, slot: u32) -> &Links {
-            &self.0[slot as usize]
-        }
-
-        fn links_mut(&mut self, slot: u32) -> &mut Links {
-            &mut self.0[slot as usize]
-        }
-    }
-
     proptest! {
         #[test]
         fn lists_keep_the_order_of_touches(touches in proptest::collection::vec((0u32..8, 0usize..6), 0..200)) {
-            let mut slots = Plain(std::vec![Links::default(); 8]);
+            let mut slots = std::vec![Links::default(); 8];
             let mut lists = Lists::default();
             let mut model: [Vec<u32>; 6] = Default::default();
             for slot in 0..8 {
@@ -158,11 +140,11 @@ mod tests {
                 let mut at = lists.oldest(place);
                 while let Some(slot) = at {
                     seen.push(slot);
-                    at = slots.links(slot).younger();
+                    at = slots[slot as usize].younger();
                 }
                 prop_assert_eq!(&seen, &model[place as usize]);
                 prop_assert_eq!(lists.youngest(place), seen.last().copied());
-                prop_assert!(seen.windows(2).all(|pair| slots.links(pair[1]).older() == Some(pair[0])));
+                prop_assert!(seen.windows(2).all(|pair| slots[pair[1] as usize].older() == Some(pair[0])));
             }
         }
     }

@@ -5,7 +5,9 @@
 //! facts about the site come in as the [`SiteFacts`](crate::site::SiteFacts) of the last closed minute. So the answers
 //! depend on the requests and their times alone: not on threads, nor on the order of shards.
 
+mod chunks;
 mod lists;
+mod networks;
 mod output;
 mod shard;
 mod step;

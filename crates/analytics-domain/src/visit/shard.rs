@@ -6,13 +6,14 @@ use chrono::{DateTime, Utc};
 use hashbrown::HashMap;
 
 use super::lists::Place;
+use super::networks::Networks;
 use super::output::Output;
 use super::step::{Company, Step, Surroundings, VisitPolicy};
 use super::table::Table;
 use super::visitor::{Client, ClientKey, Visitor};
 use crate::detector::profile::ASSET_WAIT_US;
 use crate::detector::{Class, Observation, Verdict, Verification};
-use crate::reputation::{NetworkReputation, protection};
+use crate::reputation::protection;
 use crate::request::{ClientNetwork, Neighbourhood};
 use crate::session::EndReason;
 use crate::site::SiteFacts;
@@ -26,7 +27,7 @@ use crate::throttle::{Ceiling, CeilingKind, CeilingState, ThrottleLevel};
 #[derive(Debug)]
 pub struct Shard<T> {
     visitors: Table<T>,
-    networks: HashMap<ClientNetwork, NetworkState>,
+    networks: Networks,
     wide: HashMap<ClientNetwork, WideState>,
     company: HashMap<(Neighbourhood, u64), u16>,
     counters: ShardCounters,
@@ -57,15 +58,6 @@ impl ShardCounters {
     }
 }
 
-/// What is remembered of one client network.
-#[derive(Debug, Default)]
-struct NetworkState {
-    visitors: u32,
-    bare: u16,
-    ceiling: CeilingState,
-    reputation: NetworkReputation,
-}
-
 /// What is remembered of an IPv6 /56 or /48.
 #[derive(Debug, Default)]
 struct WideState {
@@ -78,7 +70,7 @@ impl<T: Default> Shard<T> {
     pub fn new(capacity: usize) -> Self {
         Self {
             visitors: Table::new(capacity),
-            networks: HashMap::new(),
+            networks: Networks::new(),
             wide: HashMap::new(),
             company: HashMap::new(),
             counters: ShardCounters::default(),
@@ -131,7 +123,8 @@ impl<T: Default> Shard<T> {
             visitor.open(policy, request, now, out);
             self.quiet_until_us = self.quiet_until_us.min(deadline(policy, now).timestamp_micros());
         }
-        let network = self.networks.entry(key.network).or_default();
+        let home = visitor.home;
+        let network = self.networks.get_mut(home);
         let neighbours = if visitor.bare_browser() {
             self.company.get(&(key.network.neighbourhood(), key.agent)).copied().unwrap_or(0)
         } else {
@@ -163,8 +156,8 @@ impl<T: Default> Shard<T> {
             self.wide.entry(a).or_default().ceiling = fifty_six;
             self.wide.entry(b).or_default().ceiling = forty_eight;
         }
-        self.keep_company(&key, company);
-        self.keep_company(&key, change);
+        self.keep_company(&key, home, company);
+        self.keep_company(&key, home, change);
         self.visitors.touch(slot, place);
         let visitor = self.visitors.get_mut(slot);
         (step, visitor.assessment.class, &mut visitor.tag)
@@ -204,8 +197,8 @@ impl<T: Default> Shard<T> {
                     break;
                 }
                 let settling = visitor.settle(site, before_us, &mut out.findings);
-                let key = visitor.key;
-                self.keep_company(&key, settling.into());
+                let (key, home) = (visitor.key, visitor.home);
+                self.keep_company(&key, home, settling.into());
                 at = self.visitors.older(slot);
             }
         }
@@ -221,9 +214,9 @@ impl<T: Default> Shard<T> {
             while let Some(slot) = at {
                 at = self.visitors.younger(slot);
                 let visitor = self.visitors.get_mut(slot);
-                let key = visitor.key;
+                let (key, home) = (visitor.key, visitor.home);
                 let change = visitor.end(policy, site, reason, out);
-                self.keep_company(&key, change);
+                self.keep_company(&key, home, change);
             }
         }
     }
@@ -241,10 +234,10 @@ impl<T: Default> Shard<T> {
                     next = next.min(due.timestamp_micros());
                     break;
                 }
-                let key = visitor.key;
+                let (key, home) = (visitor.key, visitor.home);
                 let change = visitor.end(policy, site, EndReason::Inactive, out);
                 let now_in = visitor.place(policy.throttle.escalation(), now);
-                self.keep_company(&key, change);
+                self.keep_company(&key, home, change);
                 if now_in != place {
                     self.visitors.touch(slot, now_in);
                 }
@@ -265,7 +258,7 @@ impl<T: Default> Shard<T> {
         if self.visitors.is_full() {
             self.evict(policy, site, now, out);
         }
-        self.networks.entry(key.network).or_default().visitors += 1;
+        let home = self.networks.join(key.network);
         if let Some(wide) = key.network.ceilings() {
             for network in wide {
                 self.wide.entry(network).or_default().visitors += 1;
@@ -275,7 +268,7 @@ impl<T: Default> Shard<T> {
         let address = key.network.network().address();
         let rules = policy.reputation.ban();
         let protected = protection(rules, &policy.trusted_proxies, address, verified).is_some();
-        self.visitors.insert(Visitor::new(key, *client.agent, protected), Place::Open)
+        self.visitors.insert(Visitor::new(key, home, *client.agent, protected), Place::Open)
     }
 
     /// The visitor with the least to lose: one whose standing has lapsed counts as idle, wherever it was put.
@@ -298,18 +291,13 @@ impl<T: Default> Shard<T> {
         self.counters.evicted += 1;
         self.counters.evicted_open += u64::from(visitor.session.is_some());
         self.counters.evicted_watched += u64::from(visitor.throttle.level() != ThrottleLevel::Normal);
-        let key = visitor.key;
+        let (key, home) = (visitor.key, visitor.home);
         let change = visitor.end(policy, site, EndReason::Evicted, out);
-        self.keep_company(&key, change);
+        self.keep_company(&key, home, change);
         if visitor.is_bare() {
-            self.leave_company(&key);
+            self.leave_company(&key, home);
         }
-        if let Some(network) = self.networks.get_mut(&key.network) {
-            network.visitors -= 1;
-            if network.visitors == 0 {
-                self.networks.remove(&key.network);
-            }
-        }
+        self.networks.leave(home);
         for network in key.network.ceilings().into_iter().flatten() {
             if let Some(state) = self.wide.get_mut(&network) {
                 state.visitors -= 1;
@@ -320,21 +308,20 @@ impl<T: Default> Shard<T> {
         }
     }
 
-    fn keep_company(&mut self, key: &ClientKey, change: Company) {
+    fn keep_company(&mut self, key: &ClientKey, home: u32, change: Company) {
         match change {
             Company::Same => {}
             Company::BecameBare => {
                 let count = self.company.entry((key.network.neighbourhood(), key.agent)).or_default();
                 *count = count.saturating_add(1);
-                if let Some(network) = self.networks.get_mut(&key.network) {
-                    network.bare = network.bare.saturating_add(1);
-                }
+                let network = self.networks.get_mut(home);
+                network.bare = network.bare.saturating_add(1);
             }
-            Company::Turned => self.leave_company(key),
+            Company::Turned => self.leave_company(key, home),
         }
     }
 
-    fn leave_company(&mut self, key: &ClientKey) {
+    fn leave_company(&mut self, key: &ClientKey, home: u32) {
         let place = (key.network.neighbourhood(), key.agent);
         if let Some(count) = self.company.get_mut(&place) {
             *count -= 1;
@@ -342,9 +329,8 @@ impl<T: Default> Shard<T> {
                 self.company.remove(&place);
             }
         }
-        if let Some(network) = self.networks.get_mut(&key.network) {
-            network.bare = network.bare.saturating_sub(1);
-        }
+        let network = self.networks.get_mut(home);
+        network.bare = network.bare.saturating_sub(1);
     }
 }
 

@@ -45,6 +45,8 @@ impl Client<'_> {
 #[derive(Debug)]
 pub struct Visitor<T> {
     pub(super) key: ClientKey,
+    /// The slot of its network.
+    pub(super) home: u32,
     pub(super) agent: AgentFacts,
     pub(super) session: Option<OpenSession>,
     pub(super) serial: u32,
@@ -115,9 +117,10 @@ pub(super) struct SessionStarts {
 }
 
 impl<T: Default> Visitor<T> {
-    pub(super) fn new(key: ClientKey, agent: AgentFacts, protected: bool) -> Self {
+    pub(super) fn new(key: ClientKey, home: u32, agent: AgentFacts, protected: bool) -> Self {
         Self {
             key,
+            home,
             agent,
             session: None,
             serial: 0,

@@ -1,22 +1,26 @@
-//! How many distinct pages a session has seen, in 386 bytes.
+//! How many distinct pages a session has seen, in 64 bytes, and 384 more past eight pages.
+
+use alloc::boxed::Box;
 
 /// Counts distinct pages: exactly up to 64, then with a sketch.
 ///
-/// Up to 64 pages the low 48 bits of each page's hash are kept. The 65th turns the same 384 bytes into 512
-/// HyperLogLog registers of six bits, whose relative standard error is 1.04/√512 ≈ 4.6 %. The count is never below
-/// 64 from there on, and never falls.
+/// Up to 64 pages the low 48 bits of each page's hash are kept: eight of them in place, since most sessions see no
+/// more, and more in 384 bytes of their own. The 65th turns those into 512 HyperLogLog registers of six bits, whose
+/// relative standard error is 1.04/√512 ≈ 4.6 %. The count is never below 64 from there on, and never falls.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct DistinctPages {
-    bytes: [u8; BYTES],
-    /// Number of exact entries, or `SKETCHED`.
-    len: u8,
+    few: [u8; FEW_BYTES],
+    /// All entries once there are more than `few` holds, or the registers.
+    many: Option<Box<[u8; BYTES]>>,
     /// The largest count the sketch has given.
     estimate: u32,
+    /// Number of exact entries, or `SKETCHED`.
+    len: u8,
 }
 
 impl Default for DistinctPages {
     fn default() -> Self {
-        Self { bytes: [0; BYTES], len: 0, estimate: 0 }
+        Self { few: [0; FEW_BYTES], many: None, estimate: 0, len: 0 }
     }
 }
 
@@ -34,7 +38,7 @@ impl DistinctPages {
         }
         if usize::from(self.len) < EXACT {
             let at = usize::from(self.len) * KEY_BYTES;
-            self.bytes[at..at + KEY_BYTES].copy_from_slice(&key.to_le_bytes()[..KEY_BYTES]);
+            self.room(at)[at..at + KEY_BYTES].copy_from_slice(&key.to_le_bytes()[..KEY_BYTES]);
             self.len += 1;
             return true;
         }
@@ -53,8 +57,22 @@ impl DistinctPages {
         if self.len == SKETCHED { self.estimate } else { u32::from(self.len) }
     }
 
+    /// Where an entry at this byte is to be kept.
+    fn room(&mut self, at: usize) -> &mut [u8] {
+        if at < FEW_BYTES {
+            return &mut self.few;
+        }
+        let few = &self.few;
+        &mut self.many.get_or_insert_with(|| {
+            let mut many = Box::new([0; BYTES]);
+            many[..FEW_BYTES].copy_from_slice(few);
+            many
+        })[..]
+    }
+
     fn exact(&self) -> impl Iterator<Item = u64> + '_ {
-        self.bytes.chunks_exact(KEY_BYTES).take(usize::from(self.len)).map(|chunk| {
+        let bytes = self.many.as_deref().map_or(&self.few[..], |many| &many[..]);
+        bytes.chunks_exact(KEY_BYTES).take(usize::from(self.len)).map(|chunk| {
             let mut bytes = [0u8; 8];
             bytes[..KEY_BYTES].copy_from_slice(chunk);
             u64::from_le_bytes(bytes)
@@ -66,7 +84,7 @@ impl DistinctPages {
         for (slot, held) in keys.iter_mut().zip(self.exact()) {
             *slot = held;
         }
-        self.bytes = [0; BYTES];
+        *self.registers() = [0; BYTES];
         self.len = SKETCHED;
         for held in keys {
             self.raise(held);
@@ -83,40 +101,31 @@ impl DistinctPages {
         moved
     }
 
+    /// The bytes that the registers are packed in.
+    fn registers(&mut self) -> &mut [u8; BYTES] {
+        self.many.get_or_insert_with(|| Box::new([0; BYTES]))
+    }
+
     /// Raises the page's register; the low 9 bits choose it, the other 39 give the rank.
     fn raise(&mut self, key: u64) -> bool {
-        let register = (key as usize) & (REGISTERS - 1);
+        let at = (key as usize) & (REGISTERS - 1);
         let rank = ((key >> REGISTER_BITS) | 1 << RANK_BITS).trailing_zeros() as u8 + 1;
-        let higher = rank > self.register(register);
+        let registers = self.registers();
+        let higher = rank > register(registers, at);
         if higher {
-            self.set_register(register, rank);
+            set_register(registers, at, rank);
         }
         higher
-    }
-
-    fn register(&self, index: usize) -> u8 {
-        let bit = index * 6;
-        let pair =
-            u16::from(self.bytes[bit / 8]) | u16::from(*self.bytes.get(bit / 8 + 1).unwrap_or(&0)) << 8;
-        (pair >> (bit % 8)) as u8 & 0x3f
-    }
-
-    fn set_register(&mut self, index: usize, rank: u8) {
-        let (byte, shift) = (index * 6 / 8, index * 6 % 8);
-        let mask = 0x3fu16 << shift;
-        let value = u16::from(rank) << shift;
-        self.bytes[byte] = self.bytes[byte] & !(mask as u8) | value as u8;
-        if let Some(next) = self.bytes.get_mut(byte + 1) {
-            *next = *next & !((mask >> 8) as u8) | (value >> 8) as u8;
-        }
     }
 
     /// Flajolet and others' estimate (2007) with linear counting while registers are empty.
     fn linear_or_harmonic(&self) -> u32 {
         let m = REGISTERS as f64;
         let (mut sum, mut empty) = (0.0, 0u32);
+        let none = [0; BYTES];
+        let registers = self.many.as_deref().unwrap_or(&none);
         for index in 0..REGISTERS {
-            let rank = self.register(index);
+            let rank = register(registers, index);
             empty += u32::from(rank == 0);
             sum += libm::ldexp(1.0, -i32::from(rank));
         }
@@ -127,12 +136,29 @@ impl DistinctPages {
     }
 }
 
+fn register(bytes: &[u8; BYTES], index: usize) -> u8 {
+    let bit = index * 6;
+    let pair = u16::from(bytes[bit / 8]) | u16::from(*bytes.get(bit / 8 + 1).unwrap_or(&0)) << 8;
+    (pair >> (bit % 8)) as u8 & 0x3f
+}
+
+fn set_register(bytes: &mut [u8; BYTES], index: usize, rank: u8) {
+    let (byte, shift) = (index * 6 / 8, index * 6 % 8);
+    let mask = 0x3fu16 << shift;
+    let value = u16::from(rank) << shift;
+    bytes[byte] = bytes[byte] & !(mask as u8) | value as u8;
+    if let Some(next) = bytes.get_mut(byte + 1) {
+        *next = *next & !((mask >> 8) as u8) | (value >> 8) as u8;
+    }
+}
+
 fn key(page: u64) -> u64 {
     page & ((1 << 48) - 1)
 }
 
 const BYTES: usize = 384;
 const KEY_BYTES: usize = 6;
+const FEW_BYTES: usize = 8 * KEY_BYTES;
 const EXACT: usize = BYTES / KEY_BYTES;
 const SKETCHED: u8 = u8::MAX;
 const REGISTER_BITS: u32 = 9;
@@ -190,7 +216,7 @@ mod tests {
 
     #[test]
     fn the_set_fits_the_space_promised() {
-        assert!(size_of::<DistinctPages>() <= 392);
+        assert_eq!(size_of::<DistinctPages>(), 64);
     }
 
     #[test]
