@@ -97,6 +97,35 @@ pub struct LogRecord<'a> {
     pub sec_ch_ua: Option<&'a str>,
 }
 
+impl LogRecord<'_> {
+    /// A record of which only the time and the address are known.
+    const fn bare(at: DateTime<Utc>, peer: IpAddr) -> Self {
+        Self {
+            at,
+            peer,
+            method: "",
+            target: "",
+            protocol: None,
+            status: None,
+            bytes: None,
+            referrer: None,
+            user_agent: None,
+            host: None,
+            forwarded_for: None,
+            user: None,
+            duration_us: None,
+            accept: None,
+            accept_language: None,
+            accept_encoding: None,
+            sec_fetch_site: None,
+            sec_fetch_mode: None,
+            sec_fetch_dest: None,
+            sec_fetch_user: None,
+            sec_ch_ua: None,
+        }
+    }
+}
+
 /// Turns the lines of one log into records.
 ///
 /// Use one parser a log, or one a thread: then call [`enter`](Self::enter) at the start of each block of lines, since
@@ -168,6 +197,11 @@ impl LineParser {
         rewritten: &'a mut String,
     ) -> Result<Option<LogRecord<'a>>, BadLine> {
         let times = &mut self.times;
+        if self.format == LogFormat::Combined
+            && let Some(record) = clf::usual(times, text)
+        {
+            return Ok(Some(record));
+        }
         let shape = match &self.format {
             LogFormat::Combined | LogFormat::CombinedForwarded => Shape::Combined,
             LogFormat::Common => Shape::Common,
