@@ -55,6 +55,23 @@ impl LogFormat {
         }
     }
 
+    /// What the format is called; `custom` for a format string.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Combined => "combined",
+            Self::CombinedForwarded => "combined-forwarded",
+            Self::Common => "common",
+            Self::VhostCombined => "vhost-combined",
+            Self::NginxJson => "nginx-json",
+            Self::CaddyJson => "caddy-json",
+            Self::TraefikJson => "traefik-json",
+            Self::CloudFront => "cloudfront",
+            Self::Alb => "alb",
+            Self::IisW3c => "iis-w3c",
+            Self::Custom(_) => "custom",
+        }
+    }
+
     /// Every name that [`from_name`](Self::from_name) knows, in the order to show them.
     pub const NAMES: [&'static str; 10] = [
         "combined",
