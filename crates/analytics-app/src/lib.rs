@@ -1,6 +1,10 @@
 //! Use cases, access-log replay, the traffic simulator and the `analytics` command.
 
+pub mod services;
 pub mod ingest;
 pub mod replay;
-pub mod services;
+pub mod geo;
 pub mod simulate;
+pub mod config;
+pub mod system;
+pub mod cli;

@@ -1,3 +1,7 @@
 //! The `analytics` command.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    analytics_app::cli::main()
+}

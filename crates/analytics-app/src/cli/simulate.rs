@@ -3,7 +3,6 @@
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use anyhow::Context;
 use chrono::{DateTime, Utc};
@@ -124,20 +123,6 @@ impl From<DriveError> for SimulateError {
     }
 }
 
-/// A [`Pace`] by the real clock; it starts when it is first asked.
-#[derive(Debug, Default)]
-pub struct RealPace {
-    start: Option<std::time::Instant>,
-}
-
-impl Pace for RealPace {
-    #[expect(clippy::disallowed_methods, reason = "driving a server in real time is what this type is for")]
-    fn wait_until(&mut self, since_start: Duration) {
-        let start = *self.start.get_or_insert_with(std::time::Instant::now);
-        std::thread::sleep(since_start.saturating_sub(start.elapsed()));
-    }
-}
-
 fn plan(args: &SimulateArgs) -> Result<SimulationPlan, PlanError> {
     let jitter = args.lateness_jitter;
     if !(0.0..=120.0).contains(&jitter) {
@@ -212,6 +197,7 @@ mod tests {
     use clap::Parser;
 
     use super::*;
+    use crate::system::RealPace;
 
     #[test]
     fn the_defaults_of_the_command_are_those_of_the_library() {

@@ -9,6 +9,7 @@ mod report;
 mod run;
 mod session_line;
 mod tally;
+mod watch;
 pub mod text;
 
 pub use order::OrderCounters;
@@ -18,3 +19,4 @@ pub use report::{
 };
 pub use run::{Replay, ReplayError, ReplayOptions};
 pub use session_line::{DeclaredName, SessionLine, ThrottleSummary};
+pub use watch::{Watch, WatchedRequest, WatchedSession};

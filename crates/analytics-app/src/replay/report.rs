@@ -38,6 +38,8 @@ pub struct Report {
     pub browsers: Vec<NamedRow>,
     /// Systems, by sessions.
     pub systems: Vec<NamedRow>,
+    /// Countries, by sessions; `None` without a database of them.
+    pub countries: Option<Vec<NamedRow>>,
     /// What each throttle level refused, or would have.
     pub throttle: Vec<LevelRow>,
     /// What had to be left out, and how much of it; all 0 in an ordinary run.
@@ -130,6 +132,10 @@ pub struct ClassSummary {
     pub bytes: u64,
     /// Mean length of a session in seconds; `None` without a session.
     pub mean_duration_seconds: Option<f64>,
+    /// Sessions with a page view.
+    pub sessions_with_pages: u64,
+    /// Those of them with one only.
+    pub single_page_sessions: u64,
     /// Share of the sessions with pages that have one only; `None` without any.
     pub single_page_share: Option<f64>,
 }
@@ -241,6 +247,7 @@ impl Report {
             devices: named(|tally| &tally.devices),
             browsers: named(|tally| &tally.browsers),
             systems: named(|tally| &tally.systems),
+            countries: tally.geo.is_some().then(|| merged(&people, &bots, |tally| &tally.countries)),
             throttle: ThrottleLevel::ALL.into_iter().map(|level| level_row(tally, level)).collect(),
             bounds,
             ruleset_version: ruleset_version.to_owned(),
@@ -268,6 +275,8 @@ fn summary(class: Class, tally: &ClassTally) -> ClassSummary {
         bytes: tally.bytes,
         mean_duration_seconds: (tally.sessions > 0)
             .then(|| tally.duration_us as f64 / 1e6 / tally.sessions as f64),
+        sessions_with_pages: tally.with_pages,
+        single_page_sessions: tally.single_page,
         single_page_share: (tally.with_pages > 0).then(|| tally.single_page as f64 / tally.with_pages as f64),
     }
 }
@@ -326,17 +335,17 @@ fn level_row(tally: &Tally, level: ThrottleLevel) -> LevelRow {
     }
 }
 
-fn merged(
+fn merged<N: AsRef<str>>(
     people: &[&ClassTally],
     bots: &[&ClassTally],
-    of: fn(&ClassTally) -> &BTreeMap<&'static str, u64>,
+    of: fn(&ClassTally) -> &BTreeMap<N, u64>,
 ) -> Vec<NamedRow> {
     let mut rows = BTreeMap::<&str, (u64, u64)>::new();
     for (name, count) in people.iter().flat_map(|tally| of(tally)) {
-        rows.entry(name).or_default().0 += count;
+        rows.entry(name.as_ref()).or_default().0 += count;
     }
     for (name, count) in bots.iter().flat_map(|tally| of(tally)) {
-        rows.entry(name).or_default().1 += count;
+        rows.entry(name.as_ref()).or_default().1 += count;
     }
     ranked(rows.into_iter().map(|(name, counts)| (name.to_owned(), counts)))
 }

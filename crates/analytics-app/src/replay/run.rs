@@ -3,14 +3,16 @@
 use std::collections::VecDeque;
 use std::io::Write;
 use std::num::NonZeroUsize;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::thread::Scope;
+use std::time::Duration;
 
 use analytics_domain::identity::IdentityKey;
 use analytics_domain::request::{AddressPolicy, Hints, Referrer, RequestKind, RequestPolicy, SitePolicy};
 use analytics_domain::visit::{Client, EndedSession, Output, VisitPolicy};
+use analytics_ports::GeoLocator;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::order::Reorder;
@@ -18,8 +20,9 @@ use super::read::{BadLineSeen, Batch, BlockReader, ReadRequest};
 use super::report::{BadExample, Bounds, InputSummary, LogRow, Report};
 use super::session_line::SessionLine;
 use super::tally::{SessionTag, Tally};
+use super::watch::Watch;
 use crate::ingest::access_log::{LineParser, LogFormat, ObservedFields, Scratch};
-use crate::ingest::source::{Block, Blocks, Input, SourceError};
+use crate::ingest::source::{Block, Blocks, Input, SourceError, Tail, wait};
 use crate::services::TrafficService;
 
 /// How a replay is done.
@@ -49,6 +52,9 @@ pub struct ReplayOptions {
 pub struct Replay<'a> {
     options: ReplayOptions,
     sessions_out: Option<&'a mut dyn Write>,
+    watch: Option<&'a mut Watch>,
+    geo: Option<Arc<dyn GeoLocator>>,
+    following: Option<Arc<AtomicBool>>,
     bytes_read: Arc<AtomicU64>,
 }
 
@@ -106,13 +112,41 @@ impl Default for ReplayOptions {
 impl<'a> Replay<'a> {
     /// A replay with these options.
     pub fn new(options: ReplayOptions) -> Self {
-        Self { options, sessions_out: None, bytes_read: Arc::default() }
+        Self {
+            options,
+            sessions_out: None,
+            watch: None,
+            geo: None,
+            following: None,
+            bytes_read: Arc::default(),
+        }
     }
 
     /// Writes each session as a line of JSON when it ends.
     #[must_use]
     pub fn with_sessions_out(mut self, out: &'a mut dyn Write) -> Self {
         self.sessions_out = Some(out);
+        self
+    }
+
+    /// Keeps what happens in one session.
+    #[must_use]
+    pub fn with_watch(mut self, watch: &'a mut Watch) -> Self {
+        self.watch = Some(watch);
+        self
+    }
+
+    /// Counts sessions by the country of their address.
+    #[must_use]
+    pub fn with_geo(mut self, geo: Arc<dyn GeoLocator>) -> Self {
+        self.geo = Some(geo);
+        self
+    }
+
+    /// Goes on as files grow, until `stop` goes up.
+    #[must_use]
+    pub fn following(mut self, stop: Arc<AtomicBool>) -> Self {
+        self.following = Some(stop);
         self
     }
 
@@ -129,7 +163,9 @@ impl<'a> Replay<'a> {
         let mut feeds = inputs
             .into_iter()
             .enumerate()
-            .map(|(number, input)| Feed::open(number, input, self.options.format.as_ref()))
+            .map(|(number, input)| {
+                Feed::open(number, input, self.options.format.as_ref(), self.following.as_ref())
+            })
             .collect::<Result<Vec<_>, _>>()?;
         let learned = self.options.site_hosts.is_empty();
         let hosts = if learned { learn_hosts(&feeds) } else { self.options.site_hosts.clone() };
@@ -137,11 +173,13 @@ impl<'a> Replay<'a> {
         let policy = Arc::new(RequestPolicy { address: self.options.address.clone(), site });
         let mut stepper =
             Stepper::new(&self.options, self.sessions_out, hosts.first().cloned().unwrap_or_default());
+        stepper.sessions.watch = self.watch;
+        stepper.tally.geo = self.geo;
         let mut summary =
             InputSummary { site_hosts: hosts, site_hosts_learned: learned, ..InputSummary::default() };
         summary.logs = feeds
             .iter()
-            .map(|feed| LogRow { name: feed.name.clone(), format: format!("{:?}", feed.format), lines: 0 })
+            .map(|feed| LogRow { name: feed.name.clone(), format: feed.format.name().to_owned(), lines: 0 })
             .collect();
         feeds.sort_by_key(|feed| (feed.first_us, feed.number));
         let bytes_read = &self.bytes_read;
@@ -195,21 +233,74 @@ fn parse_jobs(queue: &Mutex<Receiver<Job>>, policy: &Arc<RequestPolicy>) {
     }
 }
 
+/// Where the blocks of an input come from.
+#[derive(Debug)]
+enum Source {
+    /// To its end.
+    Whole(Blocks),
+    /// As it grows, until the flag goes up.
+    Growing { tail: Tail, read: u64, stop: Arc<AtomicBool> },
+}
+
+impl Source {
+    fn open(input: Input, following: Option<&Arc<AtomicBool>>) -> Result<Self, SourceError> {
+        match (input, following) {
+            (Input::File(path), Some(stop)) => {
+                Ok(Self::Growing { tail: Tail::open(path)?, read: 0, stop: Arc::clone(stop) })
+            }
+            (input @ (Input::File(_) | Input::Stdin), _) => {
+                Ok(Self::Whole(Blocks::with_block_bytes(BLOCK_BYTES, vec![input])))
+            }
+        }
+    }
+
+    /// Bytes read so far.
+    fn bytes_read(&self) -> u64 {
+        match self {
+            Self::Whole(blocks) => blocks.bytes_read(),
+            Self::Growing { read, .. } => *read,
+        }
+    }
+
+    fn next(&mut self) -> Option<Result<Block, SourceError>> {
+        match self {
+            Self::Whole(blocks) => blocks.next(),
+            Self::Growing { tail, read, stop } => loop {
+                let stopping = stop.load(Ordering::Relaxed);
+                match tail.poll().transpose() {
+                    Some(block) => {
+                        *read += block.as_ref().map_or(0, |block| block.data.len() as u64);
+                        return Some(block);
+                    }
+                    None if stopping => return None,
+                    None => wait(LOOK_AGAIN),
+                }
+            },
+        }
+    }
+}
+
 /// One input with its first block read.
 struct Feed {
     number: usize,
     name: String,
     format: Arc<LogFormat>,
     observes: ObservedFields,
-    blocks: Blocks,
+    blocks: Source,
     first: Option<Block>,
     first_us: i64,
 }
 
 impl Feed {
-    fn open(number: usize, input: Input, format: Option<&LogFormat>) -> Result<Self, ReplayError> {
+    fn open(
+        number: usize,
+        input: Input,
+        format: Option<&LogFormat>,
+        following: Option<&Arc<AtomicBool>>,
+    ) -> Result<Self, ReplayError> {
         let name = input.to_string();
-        let mut blocks = Blocks::with_block_bytes(BLOCK_BYTES, vec![input]);
+        let mut blocks = Source::open(input, following)
+            .map_err(|source| ReplayError::Source { log: name.clone(), source })?;
         let first =
             blocks.next().transpose().map_err(|source| ReplayError::Source { log: name.clone(), source })?;
         let head = first.as_ref().map_or(&[][..], |block| &block.data[..block.data.len().min(HEAD_BYTES)]);
@@ -346,6 +437,7 @@ struct Stepper<'a> {
 
 struct SessionWriter<'a> {
     out: Option<&'a mut dyn Write>,
+    watch: Option<&'a mut Watch>,
     key: IdentityKey,
     site: String,
     failed: Option<std::io::Error>,
@@ -361,7 +453,7 @@ impl<'a> Stepper<'a> {
             ),
             tally: Tally::default(),
             out: Output::default(),
-            sessions: SessionWriter { out, key: options.key.clone(), site, failed: None },
+            sessions: SessionWriter { out, watch: None, key: options.key.clone(), site, failed: None },
         }
     }
 
@@ -376,6 +468,7 @@ impl<'a> Stepper<'a> {
         let Self { traffic, reorder, tally, out, sessions } = &mut self;
         reorder.release(i64::MAX, |batch, request| step(traffic, tally, out, sessions, batch, request), drop);
         traffic.finish(out);
+        sessions.note_ended(out);
         drain(tally, out, sessions);
         if let Some(error) = sessions.failed.take() {
             return Err(ReplayError::Write(error));
@@ -407,6 +500,10 @@ fn step(
     let now = DateTime::from_timestamp_micros(request.at_us).unwrap_or(DateTime::<Utc>::UNIX_EPOCH);
     let observation = request.observation(batch);
     let (step, class, tag) = traffic.step(client, &observation, now, out);
+    sessions.note_ended(out);
+    if let Some(watch) = &mut sessions.watch {
+        watch.decided(&client.key(), batch, request, now, &step, &out.levels);
+    }
     tally.request(batch, request, &step, class, tag);
     if !out.ended.is_empty() {
         drain(tally, out, sessions);
@@ -424,6 +521,15 @@ fn drain(tally: &mut Tally, out: &mut Output<SessionTag>, sessions: &mut Session
 }
 
 impl SessionWriter<'_> {
+    /// Shows sessions that ended to whoever watches one.
+    fn note_ended(&mut self, out: &Output<SessionTag>) {
+        if let Some(watch) = &mut self.watch {
+            for ended in &out.ended {
+                watch.ended(&ended.key, &SessionLine::of(&self.key, &self.site, ended));
+            }
+        }
+    }
+
     /// Writes the session's line where sessions are wanted, and answers what distinct visitors are counted by.
     fn line(&mut self, ended: &EndedSession<SessionTag>) -> u64 {
         if let Some(out) = &mut self.out
@@ -513,3 +619,5 @@ const MAX_WAITING: usize = 262_144;
 /// A line that is this far ahead of its neighbours has a wrong clock: six hours, in microseconds.
 const JUMP_US: i64 = 6 * 3_600_000_000;
 const BAD_EXAMPLES: usize = 10;
+/// How long a file that is followed is left alone when it has nothing new.
+const LOOK_AGAIN: Duration = Duration::from_millis(200);

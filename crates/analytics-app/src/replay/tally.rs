@@ -12,6 +12,7 @@ use analytics_domain::request::Channel;
 use analytics_domain::throttle::ThrottleLevel;
 use analytics_domain::user_agent::Product;
 use analytics_domain::visit::{EndedSession, Step};
+use analytics_ports::GeoLocator;
 use hashbrown::HashMap;
 
 use super::read::{Agent, Batch, ReadRequest};
@@ -30,8 +31,9 @@ pub(crate) struct SessionTag {
 }
 
 /// Everything that is counted by class.
-#[derive(Debug)]
 pub(crate) struct Tally {
+    /// Tells countries, if asked for.
+    pub(crate) geo: Option<Arc<dyn GeoLocator>>,
     pub(crate) classes: [ClassTally; 5],
     pub(crate) pages: Names,
     pub(crate) hosts: Names,
@@ -66,6 +68,7 @@ pub(crate) struct ClassTally {
     pub(crate) devices: BTreeMap<&'static str, u64>,
     pub(crate) browsers: BTreeMap<&'static str, u64>,
     pub(crate) systems: BTreeMap<&'static str, u64>,
+    pub(crate) countries: BTreeMap<String, u64>,
 }
 
 /// What one level of throttling refused, or would have.
@@ -130,6 +133,7 @@ struct Held {
 impl Default for Tally {
     fn default() -> Self {
         Self {
+            geo: None,
             classes: Default::default(),
             pages: Names::new(),
             hosts: Names::new(),
@@ -207,6 +211,13 @@ impl Tally {
         }
         if let Some(channel) = ended.tag.channel {
             *tally.channels.entry(channel.as_str()).or_default() += 1;
+        }
+        if let Some(geo) = &self.geo
+            && let Some(address) = ended.tag.address
+        {
+            let country = geo.locate(address).place.country;
+            let name = country.map_or_else(|| "unknown".to_owned(), |country| country.to_string());
+            *tally.countries.entry(name).or_default() += 1;
         }
         if let Some(agent) = &ended.tag.agent {
             let read = &agent.read;

@@ -1,0 +1,348 @@
+//! `analytics explain`: why one session of a log was taken for what it is, and what enforcing would have refused.
+
+use std::fmt::Write as _;
+use std::io::Write;
+use std::path::PathBuf;
+
+use analytics_domain::detector::{BehavioralBotDetector, Category, CategoryPolicy, DetectorPolicy};
+use analytics_domain::ids::SessionId;
+use anyhow::anyhow;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::progress::Progress;
+use super::replay::{inputs, refused};
+use super::settings::SettingsArgs;
+use super::{CliError, Format, write_json};
+use crate::ingest::source::{Blocks, Input};
+use crate::replay::text::{Table, fitted};
+use crate::replay::{Replay, Watch, WatchedSession};
+
+/// The options of `analytics explain`.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct ExplainArgs {
+    /// The session, as `analytics replay --sessions-out` names it: 32 hexadecimal digits
+    #[arg(value_name = "SESSION_ID")]
+    session: SessionId,
+    /// Logs to replay: the same, with the same options, as when the id was made
+    #[arg(long = "log", value_name = "FILE", num_args = 1..)]
+    logs: Vec<PathBuf>,
+    #[command(flatten)]
+    settings: SettingsArgs,
+    /// Secret that identities were made with
+    #[arg(long, value_name = "FILE")]
+    secret_file: Option<PathBuf>,
+    /// Text for people or JSON for programs
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+/// A session and the arithmetic of its score.
+#[derive(Debug, Serialize)]
+struct Explanation {
+    #[serde(flatten)]
+    session: WatchedSession,
+    categories: Vec<CategorySum>,
+    rule: &'static [&'static str],
+}
+
+/// The points of one category.
+#[derive(Debug, PartialEq, Serialize)]
+struct CategorySum {
+    category: &'static str,
+    points: f64,
+    /// Most that counts; `None` where there is no cap.
+    cap: Option<f64>,
+    /// What counts.
+    counted: f64,
+}
+
+pub(super) fn run(args: &ExplainArgs, out: &mut dyn Write) -> Result<(), CliError> {
+    if args.logs.is_empty() {
+        let problem = "no log was named; give the logs that the session is in, \
+            such as `analytics explain SESSION_ID --log access.log`";
+        return Err(CliError::Usage(anyhow!(problem)));
+    }
+    let inputs = inputs(&args.logs)?;
+    if inputs.contains(&Input::Stdin) {
+        return Err(CliError::Usage(anyhow!(
+            "explain reads its logs twice, so standard input cannot be one"
+        )));
+    }
+    let options = args.settings.replay_options(args.secret_file.as_deref())?;
+    let detector = options.visit.detector.clone();
+    let mut watch = Watch::new(args.session);
+    for _ in 0..2 {
+        let replay = Replay::new(options.clone()).with_watch(&mut watch);
+        let progress = Progress::start(replay.bytes_read(), Blocks::new(inputs.clone()).total_bytes());
+        replay.run(inputs.clone()).map_err(refused)?;
+        drop(progress);
+        if !watch.is_found() {
+            break;
+        }
+    }
+    let Some(session) = watch.into_session() else {
+        return Err(CliError::Failed(anyhow!(
+            "no session {} in these logs; ids depend on the logs, --site-host, --secret-file and the rules of \
+             sessions, so give the same as for `analytics replay --sessions-out`",
+            args.session
+        )));
+    };
+    let explanation = Explanation {
+        categories: category_sums(&detector, &session.session["signals"]),
+        rule: rule(&detector),
+        session,
+    };
+    match args.format {
+        Format::Json => write_json(out, &explanation),
+        Format::Text => out.write_all(render(&explanation).as_bytes()).map_err(CliError::failed),
+    }
+}
+
+fn category_sums(detector: &BehavioralBotDetector, signals: &Value) -> Vec<CategorySum> {
+    let signals = signals.as_array().map(Vec::as_slice).unwrap_or_default();
+    let mut sums = Vec::<CategorySum>::new();
+    for signal in signals {
+        let name = signal["category"].as_str().unwrap_or_default();
+        let points = signal["points"].as_f64().unwrap_or(0.0);
+        let Some(category) = CATEGORIES.into_iter().find(|category| category.as_str() == name) else {
+            continue;
+        };
+        if let Some(sum) = sums.iter_mut().find(|sum| sum.category == category.as_str()) {
+            sum.points += points;
+        } else {
+            let cap = match detector.policy() {
+                DetectorPolicy::Categories(policy) => Some(cap(policy, category)),
+                DetectorPolicy::SevenSignal(_) => None,
+            };
+            sums.push(CategorySum { category: category.as_str(), points, cap, counted: 0.0 });
+        }
+    }
+    for sum in &mut sums {
+        sum.counted = sum.cap.map_or(sum.points, |cap| sum.points.min(cap));
+    }
+    sums
+}
+
+fn cap(policy: &CategoryPolicy, category: Category) -> f64 {
+    let cap = match category {
+        Category::Declared => policy.declared.cap,
+        Category::Impostor => policy.impostor.cap,
+        Category::BrowserAge => policy.browser_age.cap,
+        Category::Headless => policy.headless.cap,
+        Category::Volume => policy.volume.cap,
+        Category::Timing => policy.timing.cap,
+        Category::Walk => policy.walk.cap,
+        Category::Resources => policy.resources.cap,
+        Category::Form => policy.form.cap,
+        Category::Referrer => policy.referrer.cap,
+        Category::Probing => policy.probing.cap,
+        Category::Cohort => policy.cohort.cap,
+        Category::PrivacyCompatible => policy.privacy.cap,
+        Category::Engagement => policy.engagement.cap,
+        Category::Reputation => policy.reputation.cap,
+    };
+    cap.get()
+}
+
+const fn rule(detector: &BehavioralBotDetector) -> &'static [&'static str] {
+    match detector.policy() {
+        DetectorPolicy::Categories(_) => &[
+            "score = 100 * (1 - e^(-counted points / scale)); a decisive fact makes it at least the decisive score.",
+            "A bot needs two categories that speak, or a decisive fact.",
+        ],
+        DetectorPolicy::SevenSignal(_) => &["score = the sum of the points, at most 100."],
+    }
+}
+
+fn render(explanation: &Explanation) -> String {
+    let watched = &explanation.session;
+    let session = &watched.session;
+    let text = |key: &str| session[key].as_str().unwrap_or("unknown").to_owned();
+    let mut out = String::new();
+    let _ = writeln!(out, "session    {}", text("session_id"));
+    let _ = writeln!(out, "visitor    {}   fingerprint {}", text("visitor_id"), text("fingerprint"));
+    let _ = writeln!(out, "client     {}", text("client_ip"));
+    let _ = writeln!(out, "agent      {}", fitted(&text("user_agent"), 88));
+    let _ = writeln!(
+        out,
+        "time       {} to {}, ended: {}",
+        text("started_at"),
+        text("ended_at"),
+        text("end_reason")
+    );
+    let _ = writeln!(
+        out,
+        "requests   {}: {} page views of {} pages, {} assets, {} errors",
+        session["requests"],
+        session["page_views"],
+        session["distinct_pages"],
+        session["assets"],
+        session["errors"]
+    );
+    let hostile = if session["hostile"] == true { ", hostile" } else { "" };
+    let _ = writeln!(
+        out,
+        "verdict    {}{hostile}, score {:.1} (rules {})",
+        text("class"),
+        session["score"].as_f64().unwrap_or(0.0),
+        text("ruleset_version")
+    );
+    if let Some(name) = session["declared"]["name"].as_str() {
+        let kind = session["declared"]["kind"].as_str().unwrap_or("unknown");
+        let _ = writeln!(out, "declared   {} ({kind})", fitted(name, 60));
+    }
+    signals(&mut out, session, explanation);
+    levels(&mut out, watched);
+    requests(&mut out, watched);
+    out
+}
+
+fn signals(out: &mut String, session: &Value, explanation: &Explanation) {
+    let signals = session["signals"].as_array().map(Vec::as_slice).unwrap_or_default();
+    if signals.is_empty() {
+        let _ = writeln!(out, "\nNo signal spoke.");
+        return;
+    }
+    let _ = writeln!(out, "\nSignals");
+    let mut table = Table::new(["signal", "category", "points", "seen", "limit", ""]);
+    for signal in signals {
+        let number = |value: &Value| figure(value.as_f64().unwrap_or(f64::NAN));
+        table.row([
+            signal["signal"].as_str().unwrap_or_default().to_owned(),
+            signal["category"].as_str().unwrap_or_default().to_owned(),
+            number(&signal["points"]),
+            number(&signal["evidence"]["figure"]),
+            number(&signal["evidence"]["limit"]),
+            if signal["decisive"] == true { "decisive".to_owned() } else { String::new() },
+        ]);
+    }
+    table.write(out);
+    let _ = writeln!(out, "\nCategories");
+    let mut table = Table::new(["category", "points", "cap", "counted"]);
+    for sum in &explanation.categories {
+        table.row([
+            sum.category.to_owned(),
+            figure(sum.points),
+            sum.cap.map_or_else(|| "–".to_owned(), figure),
+            figure(sum.counted),
+        ]);
+    }
+    let counted = explanation.categories.iter().map(|sum| sum.counted).sum();
+    table.row(["together".to_owned(), String::new(), String::new(), figure(counted)]);
+    table.write(out);
+    for line in explanation.rule {
+        let _ = writeln!(out, "  {line}");
+    }
+}
+
+fn levels(out: &mut String, watched: &WatchedSession) {
+    let _ = writeln!(
+        out,
+        "\nThrottle levels (highest: {})",
+        watched.session["throttle"]["max_level"].as_str().unwrap_or("normal")
+    );
+    if watched.levels.is_empty() {
+        let _ = writeln!(out, "  no change during the session");
+    }
+    for change in &watched.levels {
+        let _ = writeln!(
+            out,
+            "  {}  {} -> {}  {}",
+            change.at.format("%Y-%m-%d %H:%M:%S"),
+            change.from.as_str(),
+            change.to.as_str(),
+            word(&change.reason)
+        );
+    }
+}
+
+fn requests(out: &mut String, watched: &WatchedSession) {
+    let refused = watched.requests.iter().filter(|request| request.refused.is_some()).count();
+    let total = watched.requests.len();
+    let _ = writeln!(out, "\nRequests: enforcing would have refused {refused} of the {total} listed (level: after it)");
+    let mut table = Table::new(["time", "level", "status", "kind", "decision", ""]);
+    for request in &watched.requests {
+        let decision = match &request.refused {
+            Some(reason) => format!("refuse: {}", word(reason)),
+            None => "admit".to_owned(),
+        };
+        table.row([
+            request.at.format("%Y-%m-%d %H:%M:%S").to_string(),
+            request.level.as_str().to_owned(),
+            request.status.map_or_else(|| "–".to_owned(), |status| status.to_string()),
+            word(&request.kind),
+            decision,
+            format!("{} {}", word(&request.method), request.path),
+        ]);
+    }
+    table.write_last_left(out, 100);
+    if watched.unlisted_requests > 0 {
+        let _ = writeln!(out, "  … and {} more", watched.unlisted_requests);
+    }
+}
+
+/// The name on the wire of something that has one.
+fn word(value: &impl Serialize) -> String {
+    match serde_json::to_value(value) {
+        Ok(Value::String(name)) => name,
+        Ok(Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) | Err(_) => {
+            String::new()
+        }
+    }
+}
+
+/// A number with as many decimals as it needs, three at most.
+fn figure(number: f64) -> String {
+    let text = format!("{number:.3}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+const CATEGORIES: [Category; Category::COUNT] = [
+    Category::Declared,
+    Category::Impostor,
+    Category::BrowserAge,
+    Category::Headless,
+    Category::Volume,
+    Category::Timing,
+    Category::Walk,
+    Category::Resources,
+    Category::Form,
+    Category::Referrer,
+    Category::Probing,
+    Category::Cohort,
+    Category::PrivacyCompatible,
+    Category::Engagement,
+    Category::Reputation,
+];
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn points_of_a_category_are_added_and_capped() {
+        let cap = CategoryPolicy::default().volume.cap.get();
+        let signals = json!([
+            {"category": "volume", "points": cap},
+            {"category": "volume", "points": 5.0},
+            {"category": "timing", "points": 2.0},
+        ]);
+        let sums = category_sums(&BehavioralBotDetector::default(), &signals);
+        let timing = CategoryPolicy::default().timing.cap.get();
+        assert_eq!(
+            sums,
+            [
+                CategorySum { category: "volume", points: cap + 5.0, cap: Some(cap), counted: cap },
+                CategorySum { category: "timing", points: 2.0, cap: Some(timing), counted: 2.0 },
+            ]
+        );
+    }
+
+    #[test]
+    fn figures_have_as_many_decimals_as_they_need() {
+        assert_eq!([1.0, 0.5, 0.1234, 100.0].map(figure), ["1", "0.5", "0.123", "100"]);
+    }
+}

@@ -1,0 +1,108 @@
+//! `analytics replay`: access logs in, a report out.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, anyhow};
+
+use super::progress::Progress;
+use super::settings::SettingsArgs;
+use super::{CliError, Format, write_json};
+use crate::geo::GeoIpReader;
+use crate::ingest::source::{Blocks, Input};
+use crate::replay::{Replay, ReplayError, text};
+use crate::system::stop_flag;
+
+/// The options of `analytics replay`.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct ReplayArgs {
+    /// Logs to read, plain, .gz or .zst; `-` is standard input
+    #[arg(value_name = "FILE")]
+    files: Vec<PathBuf>,
+    #[command(flatten)]
+    settings: SettingsArgs,
+    /// Writes each session as a line of JSON
+    #[arg(long, value_name = "FILE")]
+    sessions_out: Option<PathBuf>,
+    /// Database of countries in MMDB format
+    #[arg(long, value_name = "FILE")]
+    geoip: Option<PathBuf>,
+    /// Secret that identities are made with: 32 bytes, or 64 hexadecimal digits. Without it ids hide nothing
+    #[arg(long, value_name = "FILE")]
+    secret_file: Option<PathBuf>,
+    /// Goes on as the one log grows, until interrupted; then prints the report
+    #[arg(long)]
+    follow: bool,
+    /// Text for people or JSON for programs
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+pub(super) fn run(args: &ReplayArgs, out: &mut dyn Write) -> Result<(), CliError> {
+    let inputs = inputs(&args.files)?;
+    let options = args.settings.replay_options(args.secret_file.as_deref())?;
+    let mut replay = Replay::new(options);
+    if args.follow {
+        let [Input::File(_)] = inputs.as_slice() else {
+            return Err(CliError::Usage(anyhow!(
+                "--follow takes exactly one log file, and not standard input"
+            )));
+        };
+        replay = replay.following(stop_flag().map_err(CliError::failed)?);
+    }
+    if let Some(path) = &args.geoip {
+        replay = replay.with_geo(Arc::new(open_geo(path)?));
+    }
+    let mut sessions = args.sessions_out.as_deref().map(create).transpose()?;
+    if let Some(sessions) = &mut sessions {
+        replay = replay.with_sessions_out(sessions);
+    }
+    let progress = Progress::start(replay.bytes_read(), Blocks::new(inputs.clone()).total_bytes());
+    let report = replay.run(inputs);
+    drop(progress);
+    let report = report.map_err(refused)?;
+    if let Some(sessions) = &mut sessions {
+        sessions.flush().map_err(CliError::failed)?;
+    }
+    match args.format {
+        Format::Text => out.write_all(text::render(&report).as_bytes()).map_err(CliError::failed),
+        Format::Json => write_json(out, &report),
+    }
+}
+
+/// The inputs that arguments name; at least one.
+pub(super) fn inputs(files: &[PathBuf]) -> Result<Vec<Input>, CliError> {
+    if files.is_empty() {
+        let problem = "no log was named; give one or more files, or - for standard input, \
+            such as `analytics replay access.log`";
+        return Err(CliError::Usage(anyhow!(problem)));
+    }
+    if files.iter().filter(|file| file.as_os_str() == "-").count() > 1 {
+        return Err(CliError::Usage(anyhow!("standard input (-) can be read only once")));
+    }
+    Ok(files.iter().map(|file| Input::from_argument(file)).collect())
+}
+
+/// A host that is none was a wrong call; everything else is work that failed.
+pub(super) fn refused(error: ReplayError) -> CliError {
+    match error {
+        ReplayError::Site(_) => CliError::usage(error),
+        ReplayError::Source { .. }
+        | ReplayError::UnknownFormat { .. }
+        | ReplayError::BadLine { .. }
+        | ReplayError::Write(_) => CliError::failed(error),
+    }
+}
+
+fn open_geo(path: &Path) -> Result<GeoIpReader, CliError> {
+    GeoIpReader::open(path)
+        .with_context(|| format!("cannot use {} as a database of countries", path.display()))
+        .map_err(CliError::Usage)
+}
+
+fn create(path: &Path) -> Result<BufWriter<File>, CliError> {
+    let file = File::create(path).with_context(|| format!("cannot write {}", path.display()));
+    file.map(BufWriter::new).map_err(CliError::Failed)
+}
