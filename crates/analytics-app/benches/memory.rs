@@ -10,7 +10,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::process::Command;
 
-use analytics_app::services::traffic::TrafficService;
+use analytics_app::services::TrafficService;
 use analytics_domain::detector::profile::{Burst, DistinctPages, GapStats, RecentPages, Walk};
 use analytics_domain::detector::{
     AgentFacts, Assessment, History, Observation, ReferrerFacts, ServedPages, SessionProfile, Verification,

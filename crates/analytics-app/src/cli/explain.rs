@@ -260,7 +260,10 @@ fn levels(out: &mut String, watched: &WatchedSession) {
 fn requests(out: &mut String, watched: &WatchedSession) {
     let refused = watched.requests.iter().filter(|request| request.refused.is_some()).count();
     let total = watched.requests.len();
-    let _ = writeln!(out, "\nRequests: enforcing would have refused {refused} of the {total} listed (level: after it)");
+    let _ = writeln!(
+        out,
+        "\nRequests: enforcing would have refused {refused} of the {total} listed (level: after it)"
+    );
     let mut table = Table::new(["time", "level", "status", "kind", "decision", ""]);
     for request in &watched.requests {
         let decision = match &request.refused {
