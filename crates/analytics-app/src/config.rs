@@ -302,10 +302,11 @@ impl Context<'_> {
             | Kind::UnsupportedKey(..)) => kind.to_string(),
         };
         let key = path.join(".");
-        // A rule over a whole section names the field itself.
+        // A rule over a whole section names the field itself, from its own section or from one around it.
         let named = problem.split(' ').next().unwrap_or_default();
-        let within = format!("{key}.{}", named.strip_prefix(&format!("{key}.")).unwrap_or(named));
-        if all.contains(&within) {
+        let within =
+            (0..=path.len()).rev().map(|depth| [&path[..depth], &[named.to_owned()]].concat().join("."));
+        if let Some(within) = within.into_iter().find(|key| all.contains(key)) {
             let rule = problem[named.len()..].trim_start().to_owned();
             return self.field(all, &within, rule);
         }
