@@ -9,6 +9,7 @@ use analytics_domain::request::{
     RequestPolicy, SitePolicy, Target, Utm, client_address,
 };
 use analytics_domain::user_agent::UserAgent;
+use chrono::{DateTime, Utc};
 use hashbrown::HashMap;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
@@ -45,7 +46,9 @@ pub(crate) struct BadLineSeen {
 /// One request of a log: fixed size; its texts stand in the batch.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ReadRequest {
-    /// When, in microseconds since the epoch.
+    /// When.
+    pub(crate) at: DateTime<Utc>,
+    /// The same in microseconds since the epoch.
     pub(crate) at_us: i64,
     /// Orders requests of one time, whatever the order of their lines: pages first, then by the line's hash.
     pub(crate) order: u64,
@@ -251,6 +254,7 @@ fn read_record(
     };
     let rank = if target.kind == RequestKind::Page { 0 } else { 1 << 63 };
     ReadRequest {
+        at: record.at,
         at_us: record.at.timestamp_micros(),
         order: rank | line_hash >> 1,
         address,
@@ -310,7 +314,10 @@ impl TargetCache {
         let hints = Hints { sec_fetch_dest: record.sec_fetch_dest, ..Hints::default() };
         let target = Target::read(site, method, record.target, hints);
         let utm = target.query.and_then(Utm::read);
-        let from = record.target.find(target.path);
+        // The path is a part of the target where nothing stands before it but a scheme and a host.
+        let from = (target.path.as_ptr() as usize).checked_sub(record.target.as_ptr() as usize);
+        let from =
+            from.filter(|&from| record.target.get(from..from + target.path.len()) == Some(target.path));
         let facts = TargetFacts {
             key,
             path: (from.unwrap_or(0) as u32, target.path.len() as u16),

@@ -13,7 +13,7 @@ use analytics_domain::identity::IdentityKey;
 use analytics_domain::request::{AddressPolicy, Hints, Referrer, RequestKind, RequestPolicy, SitePolicy};
 use analytics_domain::visit::{Client, EndedSession, Output, VisitPolicy};
 use analytics_ports::GeoLocator;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 
 use super::order::Reorder;
 use super::read::{BadLineSeen, Batch, BlockReader, ReadRequest};
@@ -497,7 +497,7 @@ fn step(
 ) {
     let agent = &batch.agents[request.agent as usize].facts;
     let client = Client { network: request.network, headers: request.headers, agent };
-    let now = DateTime::from_timestamp_micros(request.at_us).unwrap_or(DateTime::<Utc>::UNIX_EPOCH);
+    let now = request.at;
     let observation = request.observation(batch);
     let (step, class, tag) = traffic.step(client, &observation, now, out);
     sessions.note_ended(out);

@@ -4,8 +4,6 @@
 //! agent, and servers escape quotes there, so `] "` can come from the server alone; brackets and times may not. The
 //! first `] "` therefore ends the time, whatever stands before it.
 
-use std::net::IpAddr;
-
 use chrono::DateTime;
 use memchr::{memchr, memrchr};
 
@@ -26,12 +24,12 @@ pub(super) enum Shape {
 
 /// Reads a line of `combined` as servers write it by default; `None` where anything is unusual, for [`parse`] to see.
 ///
-/// Nearly all lines are: an IPv4 address, no user, a request with nothing escaped, a number of bytes, two fields in
+/// Nearly all lines are: an address, no user, a request with nothing escaped, a number of bytes, two fields in
 /// quotes and nothing after them. One look at each part is enough there.
 pub(super) fn usual<'a>(times: &mut Times, text: &'a str) -> Option<LogRecord<'a>> {
     let line = text.as_bytes();
-    let space = memchr(b' ', &line[..line.len().min(16)])?;
-    let peer = scan::ipv4(&line[..space])?;
+    let space = memchr(b' ', &line[..line.len().min(40)])?;
+    let peer = scan::address(&line[..space])?;
     let time = space + NO_USER.len();
     if line.get(space..time)? != NO_USER {
         return None;
@@ -72,7 +70,7 @@ pub(super) fn usual<'a>(times: &mut Times, text: &'a str) -> Option<LogRecord<'a
         bytes,
         referrer: sent(&text[referrer_from..referrer_to]),
         user_agent: sent(&text[agent_from..agent_to]),
-        ..LogRecord::bare(DateTime::from_timestamp_micros(micros)?, IpAddr::V4(peer))
+        ..LogRecord::bare(DateTime::from_timestamp_micros(micros)?, peer)
     })
 }
 

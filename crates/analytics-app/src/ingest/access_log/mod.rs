@@ -181,7 +181,7 @@ impl LineParser {
         }
         let Scratch { repaired, kept, rewritten } = scratch;
         kept.clear();
-        if let Ok(text) = std::str::from_utf8(line) {
+        if let Ok(text) = simdutf8::basic::from_utf8(line) {
             return self.parse_text(text, kept, rewritten);
         }
         repaired.clear();

@@ -264,7 +264,7 @@ fn ipv6(text: &str) -> Option<IpAddr> {
 }
 
 /// Four decimal numbers up to 255 without leading zeros, which some programs read as octal.
-pub(super) fn ipv4(token: &[u8]) -> Option<Ipv4Addr> {
+fn ipv4(token: &[u8]) -> Option<Ipv4Addr> {
     if !(7..=15).contains(&token.len()) {
         return None;
     }
