@@ -215,6 +215,13 @@ impl SiteFacts {
         (all >= 20).then(|| self.bare as f64 / all as f64)
     }
 
+    /// Whether at least this many visitors with browser agents are known, and a smaller share of them than this loads
+    /// assets: nobody there is a person, or the log leaves assets out.
+    pub fn is_deserted(&self, visitors: u32, share: f64) -> bool {
+        let all = self.bare + self.loaders;
+        all >= u64::from(visitors) && (self.loaders as f64) < share * all as f64
+    }
+
     /// The share of asset-loading visitors that speak HTTP/1.0; `None` below 20 of them.
     pub fn http10_share(&self) -> Option<f64> {
         (self.loaders >= 20).then(|| self.loaders_http10 as f64 / self.loaders as f64)

@@ -84,6 +84,8 @@ pub struct AgentFacts {
     pub missing: bool,
     /// Whether it claims to be a browser with a person in front of it.
     pub browser: bool,
+    /// Whether it claims to be a browser that shows text only, and so loads no assets.
+    pub text_only: bool,
     /// What the agent declares itself to be, if automation.
     pub declared: Option<AutomationKind>,
     /// The engine that browsers share, and its major version.
@@ -147,6 +149,7 @@ impl AgentFacts {
             observed: true,
             missing: text.is_empty(),
             browser: read.is_browser(),
+            text_only: read.is_text_only(),
             declared: read.declared.as_ref().map(|declared| declared.kind),
             engine,
             released: read.released().map(days),
@@ -159,6 +162,17 @@ impl Observation<'_> {
     /// Whether the answer was a success, or not known yet.
     pub fn succeeded(&self) -> bool {
         self.status.is_none_or(|status| (200..400).contains(&status))
+    }
+
+    /// Whether the server has what was asked for, even where it refused: everything but 404, 405, 410, 429 and its own
+    /// errors. A status not known yet counts as found.
+    pub fn found(&self) -> bool {
+        self.status.is_none_or(|status| status < 500 && !matches!(status, 404 | 405 | 410 | 429))
+    }
+
+    /// Whether what was sent was refused: 400, 401, 403 or 422.
+    pub fn refused(&self) -> bool {
+        self.status.is_some_and(|status| matches!(status, 400 | 401 | 403 | 422))
     }
 
     /// Whether the client caused an error: 4xx, but neither a request to log in (401) nor one to slow down (429).

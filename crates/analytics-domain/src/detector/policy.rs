@@ -225,8 +225,13 @@ policy! {
         cap: Points = 60.0,
         /// Points for declaring oneself automation, which is decisive.
         automation: Points = 60.0,
-        /// Points for sending no user agent. Every browser sends one; some privacy proxies do not.
-        no_user_agent: Points = 20.0,
+        /// Points for sending no user agent and loading no asset. Every browser sends one.
+        no_user_agent: Points = 32.0,
+        /// Points for the same where assets were loaded: some privacy proxies take the agent out.
+        no_user_agent_with_assets: Points = 12.0,
+        /// Points for an agent that is neither a known browser nor known automation. Every browser since 1993 begins
+        /// with `Mozilla/` or is in the table of browsers; apps and scripts name themselves as they like.
+        not_a_browser: Points = 15.0,
     }
 }
 
@@ -243,10 +248,16 @@ policy! {
         mixed_http_versions: Points = 25.0,
         /// Points for HTTP/1.0 alone from a browser's agent. Browsers left it by 2000; old proxies still speak it.
         http10_browser: Points = 20.0,
-        /// Share of asset-loading visitors that may speak HTTP/1.0 before it says nothing.
+        /// Share of asset-loading visitors that may speak HTTP/1.0 before it says nothing. While fewer than 20 of them
+        /// are known, browsers are taken not to speak it.
         http10_norm: Share = 0.05,
+        /// Points for a browser's agent `extinct_months` behind that loads nothing. Tools keep the agent they were born with.
+        extinct_browser: Points = 15.0,
+        /// Months behind the site's real visitors; no browser kept a measurable share for ten years but one, which fell
+        /// below 1 % in its 13th.
+        extinct_months: u32 = 120,
         /// Points for one address that changes its agent again and again.
-        rotating_agents: Points = 25.0,
+        rotating_agents: Points = 32.0,
         /// Agents of one address without any asset from which it rotates them. A household behind one address loads assets.
         agents: u32 = 5,
     }
@@ -297,8 +308,9 @@ policy! {
         high_request_count: Points = 12.0,
         /// Charged requests of one session; measured people stay below 150 page views a day.
         max_requests: u32 = 150,
-        /// What is left of these points where the session loads assets as browsers do.
-        share_with_assets: Share = 0.6,
+        /// What is left of these points where the session loads assets as browsers do. A gallery is turned at 20 pages a
+        /// minute by people, so the largest alone must stay below a voice.
+        share_with_assets: Share = 0.5,
     }
 }
 
@@ -309,14 +321,21 @@ policy! {
         cap: Points = 30.0,
         /// Page gaps from which their spread means something.
         min_gaps: u32 = 5,
-        /// Points for a coefficient of variation below `variation`.
+        /// Points for a coefficient of variation below `variation`. They decide where a metronome is heard: at least
+        /// `metronome_gaps` such gaps, over mostly different pages.
         regular: Points = 25.0,
         /// Coefficient of variation. Reading times vary by more than their mean.
         variation: Share = 0.1,
+        /// Even gaps over mostly different pages that decide. A page that reloads itself shows one page; a person who
+        /// turns pages varies by a third.
+        metronome_gaps: u32 = 20,
         /// Points for `equal_run` gaps in a row that are equal to the millisecond (or to the clock of the log).
         equal_gaps: Points = 20.0,
         /// Equal gaps in a row.
         equal_run: u32 = 5,
+        /// Equal gaps in a row that decide, over mostly different pages. On a clock of whole seconds two gaps of a person
+        /// that turns a page every four seconds are equal one time in four; ten in a row are one in a million.
+        metronome_run: u32 = 10,
         /// Points for a deviation of the logarithm of gaps below `log_deviation`, over at least `narrow_gaps`.
         narrow: Points = 20.0,
         /// Standard deviation of the natural logarithm of gaps. Log-normal reading times have 0.9 and more; a uniform
@@ -324,6 +343,14 @@ policy! {
         log_deviation: Share = 0.42,
         /// Page gaps from which that deviation is known well enough: its own standard error is then 0.1.
         narrow_gaps: u32 = 9,
+        /// Points where none of `bounded_gaps` gaps is longer than `bound` times their mean: random pauses have a longest
+        /// one, people have none.
+        bounded: Points = 20.0,
+        /// Page gaps from which that means something.
+        bounded_gaps: u32 = 20,
+        /// Longest gap ÷ mean gap. A uniform delay stays below 2. Of log-normal reading times with a deviation of 0.9, twenty
+        /// stay below 2.2 one time in seven.
+        bound: Points = 2.2,
         /// Points where more than half of the gaps are under a second.
         subsecond: Points = 20.0,
         /// Points for sessions that start at even intervals, over at least `starts`.
@@ -338,7 +365,8 @@ policy! {
     WalkPolicy {
         /// Most points of the category.
         cap: Points = 30.0,
-        /// Points for systematic order.
+        /// Points for systematic order. Not where the session loads assets and most steps follow a link of the page
+        /// before: then the order is the site's own, as when a person turns the pages of a gallery.
         sequential: Points = 20.0,
         /// Share of steps that follow one rule.
         systematic: Share = 0.7,
@@ -353,6 +381,14 @@ policy! {
         coverage: Share = 0.6,
         /// Known pages below which coverage says nothing.
         min_site_pages: u32 = 20,
+        /// Points for a sweep: `sweep_views` page views, nearly none of a page seen before. Not where most steps follow a
+        /// link of the page before.
+        sweep: Points = 14.0,
+        /// Page views from which that means something.
+        sweep_views: u32 = 30,
+        /// Share of the views that show a new page. Of people's page views in browsers 40 to 80 % are returns (Tauscher and
+        /// Greenberg 1997, Cockburn and McKenzie 2001).
+        sweep_share: Share = 0.97,
     }
 }
 
@@ -366,9 +402,17 @@ policy! {
         /// Points where two were.
         two: Points = 18.0,
         /// Points where three or four were.
-        three: Points = 26.0,
+        three: Points = 30.0,
         /// Points where five or more were.
-        five: Points = 34.0,
+        five: Points = 38.0,
+        /// Points for page views without any asset on a site where hardly any visitor with a browser's agent loads one:
+        /// either nobody there is a person, or the log leaves assets out. So it is little, however many pages.
+        deserted: Points = 10.0,
+        /// Visitors with browser agents from which a site can be deserted: with no loader among them, the share of
+        /// loaders is below 10 % with 95 % confidence.
+        deserted_visitors: u32 = 30,
+        /// Share of loaders among them below which it is.
+        deserted_share: Share = 0.02,
         /// Points where at least `few_expected` pages with assets show less than `few_share` of the loads to be expected.
         few_assets: Points = 20.0,
         /// Loads to be expected from which their lack means something.
@@ -379,6 +423,16 @@ policy! {
         head_only: Points = 20.0,
         /// Points for a browser's agent that begins with robots.txt and loads nothing, which is decisive.
         robots_first: Points = 60.0,
+        /// Points for `feed_requests` requests for feeds and none for a page by what is no browser. Browsers have no feed
+        /// readers since 2018; those that there are declare themselves.
+        feed_only: Points = 22.0,
+        /// Requests for feeds from which it is polling.
+        feed_requests: u32 = 3,
+        /// Points for `api_requests` API calls that name no page, by a browser's agent that was never shown one. A script in
+        /// a page names its page.
+        api_without_page: Points = 20.0,
+        /// Such calls from which that means something.
+        api_requests: u32 = 20,
     }
 }
 
@@ -387,12 +441,16 @@ policy! {
     FormPolicy {
         /// Most points of the category.
         cap: Points = 38.0,
-        /// Points for a successful post whose form was never served.
+        /// Points for a post, accepted or refused, whose form was never served.
         unserved: Points = 25.0,
         /// Points for a post at most 3 s after its page.
         quick: Points = 22.0,
         /// Points for the same where assets were loaded: a password manager does that.
         quick_with_assets: Points = 5.0,
+        /// Points for `many` posts by a client that loads nothing.
+        many_posts: Points = 20.0,
+        /// Posts of one session without an asset from which they are many.
+        many: u32 = 10,
     }
 }
 
@@ -405,10 +463,18 @@ policy! {
         names_itself: Points = 20.0,
         /// Points for a first request that names a page never served: weak, since addresses change on mobile networks.
         names_unserved: Points = 10.0,
+        /// Points where `unserved_views` page views name pages never served, and none names one that was.
+        many_unserved: Points = 18.0,
+        /// Such page views. Whoever changes the address on the way names one such page.
+        unserved_views: u32 = 2,
         /// Points for the same foreign referrer on `repeated_views` page views without assets.
         repeated: Points = 20.0,
         /// Page views with the same foreign referrer.
         repeated_views: u32 = 2,
+        /// Points for the same on `often_views` page views.
+        repeated_often: Points = 32.0,
+        /// Page views with the same foreign referrer that are too many for links of one page.
+        often_views: u32 = 4,
         /// Points for a referrer from the list of spammers.
         spam: Points = 25.0,
         /// Points for inner pages without referrer.
@@ -417,6 +483,13 @@ policy! {
         inner_share: Share = 0.8,
         /// Share of real visitors' inner views without referrer above which it says nothing.
         inner_norm: Share = 0.25,
+        /// Points for pages that a browser opens one after the other without a link, while its assets name their pages: so
+        /// it does send referrers, and each address was typed, or set by a program.
+        typed: Points = 22.0,
+        /// Such pages of one session. People open some pages from bookmarks or another program, one or two at a time.
+        typed_views: u32 = 5,
+        /// Share of the inner views.
+        typed_share: Share = 0.8,
     }
 }
 
@@ -431,8 +504,15 @@ policy! {
         error_share: Share = 0.5,
         /// Requests from which the share means something.
         min_requests: u32 = 10,
+        /// Points for `guesses` refused posts (400, 401, 403, 422). People give up or reset their password before.
+        guessing: Points = 30.0,
+        /// Refused posts of one session.
+        guesses: u32 = 8,
         /// Points for each distinct probe path.
         probe_path: Points = 18.0,
+        /// Points for a path that no page links to and no person types, by a client that loads nothing, which is decisive.
+        /// A person's browser asks for the icon even where it is told 404.
+        strong_probe: Points = 24.0,
         /// Distinct probe paths that are decisive and hostile.
         decisive_paths: u32 = 3,
         /// Points for an attack in itself: a path traversal, an injection, a known exploit.
@@ -450,7 +530,7 @@ policy! {
         /// Most points of the category.
         cap: Points = 38.0,
         /// Points for an agent whose visitors never load assets.
-        bare_agent: Points = 30.0,
+        bare_agent: Points = 32.0,
         /// Visitors of the agent from which that means something.
         bare_agent_visitors: u32 = 6,
         /// Share of them that load nothing.

@@ -48,6 +48,8 @@ signals! {
     DeclaredAutomation = "declared_automation" in Declared;
     /// No user agent was sent.
     NoUserAgent = "no_user_agent" in Declared;
+    /// An agent that is neither a known browser nor known automation.
+    NotABrowser = "not_a_browser" in Declared;
     /// A crawler's name from an address that is not its operator's.
     SpoofedCrawler = "spoofed_crawler" in Impostor;
     /// Headers that the claimed browser never sends together.
@@ -56,16 +58,22 @@ signals! {
     MixedHttpVersions = "mixed_http_versions" in Impostor;
     /// A browser's agent that speaks HTTP/1.0 where real browsers do not.
     Http10Browser = "http10_browser" in Impostor;
+    /// A browser that nobody has used for years, and no assets.
+    ExtinctBrowser = "extinct_browser" in Impostor;
     /// One address that changes its agent again and again and never loads an asset.
     RotatingAgents = "rotating_agents" in Impostor;
     /// The tracker found a browser under automation.
     AutomatedBrowser = "automated_browser" in Headless;
+    /// Page after page, and hardly any of them twice.
+    Sweep = "sweep" in Walk;
     /// Bursts of charged requests.
     BurstRate = "burst_rate" in Volume;
     /// Page gaps that are the same again and again.
     EqualGaps = "equal_gaps" in Timing;
     /// Page gaps whose orders of magnitude hardly vary.
     NarrowGaps = "narrow_gaps" in Timing;
+    /// No page gap is much longer than the mean.
+    BoundedGaps = "bounded_gaps" in Timing;
     /// Mostly page gaps under a second.
     SubsecondGaps = "subsecond_gaps" in Timing;
     /// Sessions that start at even intervals.
@@ -74,6 +82,12 @@ signals! {
     BarePages = "bare_pages" in Resources;
     /// Far fewer pages with assets than such pages have.
     FewAssets = "few_assets" in Resources;
+    /// Pages without any asset, on a site where hardly anybody loads one.
+    DesertedSite = "deserted_site" in Resources;
+    /// Nothing but feeds, by what is no browser.
+    FeedOnly = "feed_only" in Resources;
+    /// API calls by a browser's agent that was never shown a page.
+    ApiWithoutPage = "api_without_page" in Resources;
     /// Nothing but HEAD requests.
     HeadOnly = "head_only" in Resources;
     /// A browser's agent whose first request is robots.txt, and no assets.
@@ -82,20 +96,30 @@ signals! {
     UnservedPost = "unserved_post" in Form;
     /// A form posted faster than by hand.
     QuickPost = "quick_post" in Form;
+    /// Post after post without an asset.
+    ManyPosts = "many_posts" in Form;
     /// The first page names itself as referrer.
     SelfReferrer = "self_referrer" in Referrer;
     /// The first request names a page that was never served to this visitor.
     UnservedReferrer = "unserved_referrer" in Referrer;
+    /// Page after page names pages that were never served to this visitor.
+    UnservedReferrers = "unserved_referrers" in Referrer;
     /// The same foreign referrer on page after page.
     RepeatedReferrer = "repeated_referrer" in Referrer;
     /// A referrer from the list of spammers.
     SpamReferrer = "spam_referrer" in Referrer;
     /// Inner pages without referrer where real visitors send one.
     InnerWithoutReferrer = "inner_without_referrer" in Referrer;
+    /// Pages opened without a link by a browser that sends referrers.
+    TypedAddresses = "typed_addresses" in Referrer;
     /// Mostly errors that the client caused.
     ErrorShare = "error_share" in Probing;
+    /// Post after post refused.
+    Guessing = "guessing" in Probing;
     /// Paths that only attackers ask for.
     ProbePaths = "probe_paths" in Probing;
+    /// A path that no person types, by a client that loads nothing.
+    StrongProbe = "strong_probe" in Probing;
     /// A URL that no person is ever shown.
     TrapUrl = "trap_url" in Probing;
     /// An agent whose visitors never load assets, where others do.

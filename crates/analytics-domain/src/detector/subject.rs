@@ -98,8 +98,18 @@ impl SharedView {
 }
 
 impl Subject<'_> {
-    /// Whether the subject claims to be a browser and has never loaded what browsers load.
+    /// Whether the subject has never loaded what browsers load, though a person with its agent would have.
+    ///
+    /// Never for declared automation, nor for browsers that show text only.
+    pub fn bare(&self) -> bool {
+        self.agent.declared.is_none()
+            && !self.agent.text_only
+            && !self.profile.loads()
+            && !self.history.ever_loaded
+    }
+
+    /// Whether it is [bare](Self::bare) and claims to be a browser.
     pub fn bare_browser(&self) -> bool {
-        self.agent.browser && !self.profile.loads() && !self.history.ever_loaded
+        self.agent.browser && self.bare()
     }
 }

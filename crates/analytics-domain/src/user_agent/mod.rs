@@ -87,6 +87,11 @@ impl UserAgent {
         self.declared.is_none() && (self.mozilla || self.browser.is_some())
     }
 
+    /// Whether this claims to be a browser that shows text only: it loads no assets by design.
+    pub fn is_text_only(&self) -> bool {
+        self.browser.is_some_and(|browser| matches!(browser.name, "ELinks" | "Links" | "Lynx" | "w3m"))
+    }
+
     /// The day on which the major version of the engine was released; `None` for an engine or version not known.
     ///
     /// Exact to the day in the table, which reaches to mid 2026; a newer version is dated by the rhythm its maker

@@ -13,6 +13,7 @@ pub struct GapStats {
     log_mean: f64,
     log_m2: f64,
     smallest_us: Option<i64>,
+    largest_us: Option<i64>,
     last_us: i64,
     equal_run: u16,
     longest_equal_run: u16,
@@ -34,6 +35,7 @@ impl GapStats {
         self.log_m2 += delta * (log - self.log_mean);
         self.under_a_second = self.under_a_second.saturating_add(u32::from(gap_us < SECOND_US));
         self.smallest_us = Some(self.smallest_us.map_or(gap_us, |smallest| smallest.min(gap_us)));
+        self.largest_us = self.largest_us.max(Some(gap_us));
         let equal = self.count > 1 && (gap_us - self.last_us).abs() <= EQUAL_WITHIN_US && gap_us >= SECOND_US;
         self.equal_run = if equal { self.equal_run.saturating_add(1) } else { 1 };
         self.longest_equal_run = self.longest_equal_run.max(self.equal_run);
@@ -71,6 +73,11 @@ impl GapStats {
     /// The smallest gap in microseconds; `None` without a gap.
     pub const fn smallest_us(&self) -> Option<i64> {
         self.smallest_us
+    }
+
+    /// The largest gap in microseconds; `None` without a gap.
+    pub const fn largest_us(&self) -> Option<i64> {
+        self.largest_us
     }
 
     /// Number of gaps under one second.
@@ -121,6 +128,7 @@ mod tests {
             prop_assert!(close(stats.variance_us2().unwrap(), variance));
             prop_assert!((stats.log_deviation().unwrap() - log_deviation).abs() < 1e-6);
             prop_assert_eq!(stats.smallest_us(), gaps.iter().min().copied());
+            prop_assert_eq!(stats.largest_us(), gaps.iter().max().copied());
             prop_assert_eq!(stats.under_a_second() as usize, gaps.iter().filter(|&&g| g < 1_000_000).count());
         }
     }

@@ -51,13 +51,13 @@ pub struct SessionProfile {
     pub loaded_pages: u32,
     /// Sum of load probabilities of all settled pages, loaded or not.
     pub expected_all: f64,
-    /// Successful posts where neither the path nor its referrer had been served.
+    /// Posts, accepted or refused, where neither the path nor its referrer had been served.
     pub unserved_posts: u32,
-    /// Successful posts at most 3 s after the page that holds the form.
+    /// Posts, accepted or refused, at most 3 s after the page that holds the form.
     pub quick_posts: u32,
     /// Protocol versions spoken.
     pub versions: Versions,
-    /// Hash of the first three pages in order, once there are three, or of the first page posted to.
+    /// Hash of the first three pages in order, once there are three, or of the first unserved form posted.
     pub trail: Trail,
     /// What the tracker told of the browser.
     pub tracker: TrackerMarks,
@@ -67,6 +67,8 @@ pub struct SessionProfile {
     pub robots_first: bool,
     last_page_us: Option<i64>,
     last_page: u64,
+    last_dependent_us: Option<i64>,
+    last_named: Option<u64>,
 }
 
 /// Counters of one session's requests. Every one equals a recount.
@@ -88,10 +90,14 @@ pub struct RequestCounts {
     pub robots: u32,
     /// API calls and what scripts fetch.
     pub api: u32,
+    /// Of the API calls by GET and HEAD, the ones that name no referrer, where referrers are recorded.
+    pub api_unnamed: u32,
     /// HEAD requests.
     pub heads: u32,
-    /// POST requests.
+    /// POST requests, beacons not counted.
     pub posts: u32,
+    /// Of those, the ones that were refused: 400, 401, 403 or 422.
+    pub refused_posts: u32,
     /// Answers 304.
     pub not_modified: u32,
     /// Errors 4xx.
@@ -117,12 +123,21 @@ pub struct ReferrerCounts {
     pub first_names_itself: bool,
     /// The first request named a page of this site that was never served to this visitor.
     pub first_names_unserved: bool,
-    /// Page views that name an external host which is no search engine, network, mail host or assistant.
+    /// Page views that name another page of the site, which was never served to this visitor.
+    pub unserved: u32,
+    /// Page views that name another page of the site, which was served.
+    pub served: u32,
+    /// Answered page views that name an external host which is no search engine, network, mail host or assistant.
     pub external: u32,
     /// Of those, the ones that name the same host as the first.
     pub same_external: u32,
     /// Page views that name a known referrer spammer.
     pub spam: u32,
+    /// Page views that name the page viewed just before, or where assets are loaded the page that the view before
+    /// named: steps along links.
+    pub linked: u32,
+    /// Assets that name a page of the site: proof that the client sends referrers.
+    pub assets: u32,
     external_host: u64,
 }
 
@@ -137,6 +152,8 @@ pub struct Probes {
     pub trap: bool,
     /// Requests that are an attack in themselves.
     pub exploits: u32,
+    /// Requests that nobody but a scanner makes, attacks included.
+    pub strong: u32,
     seen: [u32; 4],
 }
 
@@ -234,7 +251,11 @@ impl SessionProfile {
             RequestKind::Page if !request.redirected() => {
                 self.view(served, request, now_us, late, &mut effect);
             }
-            RequestKind::Api => self.counts.api += 1,
+            RequestKind::Api => {
+                self.counts.api += 1;
+                let unnamed = request.method.is_read() && request.referrer == ReferrerFacts::Missing;
+                self.counts.api_unnamed += u32::from(unnamed);
+            }
             RequestKind::Asset | RequestKind::Favicon => self.asset(request, &mut effect),
             RequestKind::Feed => self.counts.feeds += 1,
             RequestKind::Robots => {
@@ -300,13 +321,29 @@ impl SessionProfile {
         self.counts.client_errors += u32::from(asked && request.client_error());
     }
 
-    /// A page request that names the page just viewed and comes within a second of it was made by that page: no
-    /// person reads and clicks so fast, and a crawler that walks on is counted at its next step.
-    fn is_dependent(&self, request: &Observation<'_>, now_us: i64) -> bool {
-        let within = self.last_page_us.is_some_and(|at| now_us >= at && now_us - at < SECOND_US);
+    /// A page request that names the page just viewed and comes within a second of it, or of another such request, was
+    /// made by that page: no person reads and clicks so fast, and a crawler that walks on is counted at its next step.
+    /// Where assets are loaded, so was one that names the same page as the view just before: images without an
+    /// extension come late, and then many at once.
+    ///
+    /// A second by the clock of the log is enough, since most logs write whole seconds.
+    fn is_dependent(&mut self, request: &Observation<'_>, now_us: i64) -> bool {
+        if !self.is_linked(request) {
+            return false;
+        }
+        let since = self.last_page_us.max(self.last_dependent_us);
+        let within = since.is_some_and(|at| now_us >= at && now_us - at <= SECOND_US);
+        if within {
+            self.last_dependent_us = Some(now_us);
+        }
         within
-            && matches!(request.referrer, ReferrerFacts::Internal { page, .. } if page == self.last_page)
-            && request.page != self.last_page
+    }
+
+    /// Whether the request follows a link of the page just viewed, or of the page that led there where assets are loaded.
+    fn is_linked(&self, request: &Observation<'_>) -> bool {
+        let ReferrerFacts::Internal { page, .. } = request.referrer else { return false };
+        let beside = self.last_named == Some(page) && self.loads();
+        request.page != self.last_page && (page == self.last_page || beside)
     }
 
     fn view(
@@ -328,10 +365,16 @@ impl SessionProfile {
         if !late {
             if let Some(last) = self.last_page_us {
                 self.gaps.push(now_us - last);
+                self.referrers.linked += u32::from(self.is_linked(request));
             }
             self.walk.step(request.page, request.path, request.number);
             self.last_page_us = Some(now_us);
             self.last_page = request.page;
+            self.last_dependent_us = None;
+            self.last_named = match request.referrer {
+                ReferrerFacts::Internal { page, .. } => Some(page),
+                ReferrerFacts::Unobserved | ReferrerFacts::Missing | ReferrerFacts::External { .. } => None,
+            };
         }
         effect.trail = self.trail.view(request.page);
         if request.succeeded() {
@@ -376,6 +419,13 @@ impl SessionProfile {
             counts.inner_missing += u32::from(missing);
             effect.inner_view = Some(missing);
         }
+        if let ReferrerFacts::Internal { page, .. } = request.referrer
+            && page != request.page
+        {
+            let was_served = served.maybe(page);
+            counts.served += u32::from(was_served);
+            counts.unserved += u32::from(!was_served);
+        }
         match request.referrer {
             ReferrerFacts::Internal { page, root } if first_view && !known_before => {
                 counts.first_names_itself = page == request.page && !root;
@@ -386,7 +436,8 @@ impl SessionProfile {
             }
             ReferrerFacts::External { host, shared, spam } => {
                 counts.spam += u32::from(spam);
-                if !shared {
+                // A list of dead links is followed by people, one after the other.
+                if !shared && request.succeeded() {
                     if counts.external == 0 {
                         counts.external_host = host;
                     }
@@ -405,7 +456,10 @@ impl SessionProfile {
         self.counts.favicons += u32::from(request.kind == RequestKind::Favicon);
         if request.kind == RequestKind::Asset {
             match request.referrer {
-                ReferrerFacts::Internal { page, .. } => self.recent.load(Some(page)),
+                ReferrerFacts::Internal { page, .. } => {
+                    self.referrers.assets += 1;
+                    self.recent.load(Some(page));
+                }
                 ReferrerFacts::Unobserved => self.recent.load(None),
                 ReferrerFacts::Missing | ReferrerFacts::External { .. } => {}
             }
@@ -413,8 +467,13 @@ impl SessionProfile {
     }
 
     fn post(&mut self, served: &ServedPages, request: &Observation<'_>, now_us: i64, effect: &mut Effect) {
+        if request.kind == RequestKind::Beacon {
+            return;
+        }
         self.counts.posts += 1;
-        if !request.succeeded() || request.kind == RequestKind::Beacon {
+        self.counts.refused_posts += u32::from(request.refused());
+        effect.moved = true;
+        if !request.found() {
             return;
         }
         let form = match request.referrer {
@@ -427,8 +486,9 @@ impl SessionProfile {
             form.and_then(|page| self.recent.viewed_at(page)).or_else(|| self.recent.viewed_at(request.page));
         let quick = viewed.is_some_and(|at| (0..=QUICK_POST_US).contains(&(now_us - at)));
         self.quick_posts += u32::from(quick);
-        effect.moved = true;
-        effect.trail = effect.trail.or(self.trail.post(request.page));
+        if !was_served {
+            effect.trail = effect.trail.or(self.trail.post(request.page));
+        }
     }
 }
 
@@ -444,6 +504,7 @@ impl Probes {
             ProbeStrength::Weak if !refused => return request.trap,
             ProbeStrength::Weak => {}
             ProbeStrength::Strong => {
+                self.strong = self.strong.saturating_add(1);
                 self.exploits = self.exploits.saturating_add(u32::from(probe.kind == ProbeKind::Exploit));
             }
         }

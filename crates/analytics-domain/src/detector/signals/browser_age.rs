@@ -7,10 +7,7 @@ use crate::detector::subject::Subject;
 use crate::detector::policy::BrowserAgePolicy;
 
 pub(super) fn signals(policy: &BrowserAgePolicy, subject: &Subject<'_>, out: &mut impl Listener) {
-    let Some(released) = subject.agent.released else { return };
-    let now = month_of_us(subject.profile.last_us);
-    let newest = subject.site.newest_release().map_or(now, |newest| i64::from(newest).min(now));
-    let behind = newest - month_of_days(i64::from(released));
+    let Some(behind) = months_behind(subject) else { return };
     if behind >= i64::from(policy.ancient_months) {
         out.points(
             SignalKind::OutdatedBrowser,
@@ -21,6 +18,14 @@ pub(super) fn signals(policy: &BrowserAgePolicy, subject: &Subject<'_>, out: &mu
     } else if behind >= i64::from(policy.old_months) {
         out.points(SignalKind::OutdatedBrowser, policy.old, behind as f64, f64::from(policy.old_months));
     }
+}
+
+/// How many months the browser is behind the newest of the site's real visitors; `None` when its age is not known.
+pub(super) fn months_behind(subject: &Subject<'_>) -> Option<i64> {
+    let released = subject.agent.released?;
+    let now = month_of_us(subject.profile.last_us);
+    let newest = subject.site.newest_release().map_or(now, |newest| i64::from(newest).min(now));
+    Some(newest - month_of_days(i64::from(released)))
 }
 
 fn month_of_us(us: i64) -> i64 {

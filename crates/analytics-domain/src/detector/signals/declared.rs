@@ -10,6 +10,9 @@ pub(super) fn signals(policy: &DeclaredPolicy, subject: &Subject<'_>, out: &mut 
     if subject.agent.declared.is_some() {
         out.decisive(SignalKind::DeclaredAutomation, policy.automation, 1.0, 0.0);
     } else if subject.agent.observed && subject.agent.missing {
-        out.points(SignalKind::NoUserAgent, policy.no_user_agent, 0.0, 1.0);
+        let points = if subject.bare() { policy.no_user_agent } else { policy.no_user_agent_with_assets };
+        out.points(SignalKind::NoUserAgent, points, 0.0, 1.0);
+    } else if subject.agent.observed && !subject.agent.browser {
+        out.points(SignalKind::NotABrowser, policy.not_a_browser, 0.0, 1.0);
     }
 }

@@ -25,6 +25,13 @@ pub(super) fn signals(policy: &ProbingPolicy, subject: &Subject<'_>, out: &mut i
             f64::from(policy.decisive_paths),
         );
     }
+    if probes.strong > 0 && subject.bare() {
+        out.decisive(SignalKind::StrongProbe, policy.strong_probe, f64::from(probes.strong), 0.0);
+    }
+    if counts.refused_posts >= policy.guesses {
+        let (figure, limit) = (f64::from(counts.refused_posts), f64::from(policy.guesses));
+        out.points(SignalKind::Guessing, policy.guessing, figure, limit);
+    }
     if counts.requests >= policy.min_requests {
         let share = f64::from(counts.client_errors) / f64::from(counts.requests);
         if share >= policy.error_share.get() {

@@ -12,6 +12,11 @@ pub(super) fn signals(policy: &ReferrerPolicy, subject: &Subject<'_>, out: &mut 
     if counts.spam > 0 && !loads {
         out.points(SignalKind::SpamReferrer, policy.spam, f64::from(counts.spam), 0.0);
     }
+    let share = f64::from(counts.inner_missing) / f64::from(counts.inner_views.max(1));
+    if counts.inner_missing >= policy.typed_views && share >= policy.typed_share.get() && types_addresses(subject) {
+        let (figure, limit) = (f64::from(counts.inner_missing), f64::from(policy.typed_views));
+        out.points(SignalKind::TypedAddresses, policy.typed, figure, limit);
+    }
     if !counts.observed || loads {
         return;
     }
@@ -20,11 +25,19 @@ pub(super) fn signals(policy: &ReferrerPolicy, subject: &Subject<'_>, out: &mut 
     } else if counts.first_names_unserved {
         out.points(SignalKind::UnservedReferrer, policy.names_unserved, 1.0, 0.0);
     }
-    if counts.same_external >= policy.repeated_views {
-        let (figure, limit) = (f64::from(counts.same_external), f64::from(policy.repeated_views));
-        out.points(SignalKind::RepeatedReferrer, policy.repeated, figure, limit);
+    if counts.unserved >= policy.unserved_views && counts.served == 0 {
+        let (figure, limit) = (f64::from(counts.unserved), f64::from(policy.unserved_views));
+        out.points(SignalKind::UnservedReferrers, policy.many_unserved, figure, limit);
     }
-    let share = f64::from(counts.inner_missing) / f64::from(counts.inner_views.max(1));
+    let views = counts.same_external;
+    let repeated = if views >= policy.often_views {
+        Some((policy.repeated_often, policy.often_views))
+    } else {
+        (views >= policy.repeated_views).then_some((policy.repeated, policy.repeated_views))
+    };
+    if let Some((points, limit)) = repeated {
+        out.points(SignalKind::RepeatedReferrer, points, f64::from(views), f64::from(limit));
+    }
     let norm = subject.site.inner_without_referrer_share();
     if counts.inner_missing >= 2
         && share >= policy.inner_share.get()
@@ -32,4 +45,11 @@ pub(super) fn signals(policy: &ReferrerPolicy, subject: &Subject<'_>, out: &mut 
     {
         out.points(SignalKind::InnerWithoutReferrer, policy.inner_missing, share, policy.inner_share.get());
     }
+}
+
+/// Whether the client opens different pages, and proves by its assets that it sends referrers.
+fn types_addresses(subject: &Subject<'_>) -> bool {
+    let profile = subject.profile;
+    let different = profile.pages.count() * 2 >= profile.counts.page_views;
+    different && profile.referrers.assets >= profile.counts.page_views
 }

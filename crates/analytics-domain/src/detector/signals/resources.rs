@@ -9,7 +9,7 @@ use crate::detector::policy::ResourcesPolicy;
 pub(super) fn signals(policy: &ResourcesPolicy, subject: &Subject<'_>, out: &mut impl Listener) {
     let profile = subject.profile;
     let counts = &profile.counts;
-    if subject.bare_browser() {
+    if subject.bare() {
         let expected = profile.expected_loads + f64::from(subject.history.expected_loads);
         // Half a load to be expected is the least that says anything.
         let weight = match expected {
@@ -22,8 +22,25 @@ pub(super) fn signals(policy: &ResourcesPolicy, subject: &Subject<'_>, out: &mut
         if let Some((points, limit)) = weight {
             out.points(SignalKind::BarePages, points, expected, limit);
         }
-        if counts.robots > 0 && profile.robots_first {
+        let deserted = subject.site.is_deserted(policy.deserted_visitors, policy.deserted_share.get());
+        if weight.is_none() && counts.page_views > 0 && deserted {
+            out.points(SignalKind::DesertedSite, policy.deserted, f64::from(counts.page_views), 0.0);
+        }
+        if subject.agent.browser && counts.robots > 0 && profile.robots_first {
             out.decisive(SignalKind::RobotsFirst, policy.robots_first, 1.0, 0.0);
+        }
+        let (calls, limit) = (counts.api_unnamed, policy.api_requests);
+        if subject.agent.browser && counts.page_views == 0 && calls >= limit {
+            out.points(
+                SignalKind::ApiWithoutPage,
+                policy.api_without_page,
+                f64::from(calls),
+                f64::from(limit),
+            );
+        }
+        let (feeds, limit) = (counts.feeds, policy.feed_requests);
+        if subject.agent.observed && !subject.agent.browser && counts.page_views == 0 && feeds >= limit {
+            out.points(SignalKind::FeedOnly, policy.feed_only, f64::from(feeds), f64::from(limit));
         }
     } else if subject.agent.browser && profile.expected_all >= f64::from(policy.few_expected) {
         let share = f64::from(profile.loaded_pages) / profile.expected_all;

@@ -9,15 +9,20 @@ use crate::detector::policy::TimingPolicy;
 pub(super) fn signals(policy: &TimingPolicy, subject: &Subject<'_>, out: &mut impl Listener) {
     let gaps = &subject.profile.gaps;
     // One page that reloads itself is a dashboard left open; a rhythm over different pages is not.
+    let different = subject.profile.pages.count() * 2 > subject.profile.counts.page_views;
     let walks = subject.profile.walk.steps() * 2 >= gaps.count();
     if gaps.count() >= policy.min_gaps && (walks || !subject.profile.loads()) {
         let variation = gaps.coefficient_of_variation();
         if let Some(variation) = variation.filter(|&cv| cv < policy.variation.get()) {
-            out.points(SignalKind::RegularTiming, policy.regular, variation, policy.variation.get());
+            let metronome = different && gaps.count() >= policy.metronome_gaps;
+            let points = policy.regular.get();
+            out.hear(SignalKind::RegularTiming, points, metronome, variation, policy.variation.get());
         }
         let run = u32::from(gaps.longest_equal_run());
         if run >= policy.equal_run {
-            out.points(SignalKind::EqualGaps, policy.equal_gaps, f64::from(run), f64::from(policy.equal_run));
+            let metronome = different && run >= policy.metronome_run;
+            let points = policy.equal_gaps.get();
+            out.hear(SignalKind::EqualGaps, points, metronome, f64::from(run), f64::from(policy.equal_run));
         }
         if gaps.under_a_second() * 2 > gaps.count() {
             let share = f64::from(gaps.under_a_second()) / f64::from(gaps.count());
@@ -30,6 +35,16 @@ pub(super) fn signals(policy: &TimingPolicy, subject: &Subject<'_>, out: &mut im
         && gaps.smallest_us().is_some_and(|us| us >= 1_000_000)
     {
         out.points(SignalKind::NarrowGaps, policy.narrow, deviation, policy.log_deviation.get());
+    }
+    if gaps.count() >= policy.bounded_gaps
+        && different
+        && let Some(mean) = gaps.mean_us().filter(|&mean| mean >= 1e6)
+        && let Some(longest) = gaps.largest_us()
+    {
+        let times = longest as f64 / mean;
+        if times < policy.bound.get() {
+            out.points(SignalKind::BoundedGaps, policy.bounded, times, policy.bound.get());
+        }
     }
     let starts = &subject.history.starts;
     if u32::from(starts.starts) >= policy.starts

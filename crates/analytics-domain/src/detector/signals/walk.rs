@@ -8,9 +8,19 @@ use crate::detector::policy::WalkPolicy;
 
 pub(super) fn signals(policy: &WalkPolicy, subject: &Subject<'_>, out: &mut impl Listener) {
     let walk = &subject.profile.walk;
+    let views = subject.profile.counts.page_views;
+    // Where most steps follow a link of the page before, the order is the site's own.
+    let linked = subject.profile.referrers.linked * 2 >= walk.steps() && subject.profile.loads();
+    if views >= policy.sweep_views && !linked {
+        let share = f64::from(subject.profile.pages.count()) / f64::from(views);
+        if share >= policy.sweep_share.get() {
+            out.points(SignalKind::Sweep, policy.sweep, share, policy.sweep_share.get());
+        }
+    }
     let share =
         if walk.steps() >= policy.min_sorted_steps { walk.systematic_share() } else { walk.numeric_share() };
     if walk.steps() >= policy.min_steps
+        && !linked
         && subject.profile.pages.count() > policy.min_steps
         && let Some(share) = share.filter(|&share| share >= policy.systematic.get())
     {
