@@ -198,6 +198,7 @@ struct Rates {
 }
 
 /// What became of one unit: a session, a visitor or an address.
+#[expect(clippy::struct_excessive_bools, reason = "each stands for an independent fact")]
 #[derive(Debug, Clone, Copy, Default)]
 struct Fate {
     people: bool,
@@ -299,7 +300,9 @@ fn rates(fates: impl IntoIterator<Item = Fate>) -> Rates {
         hostile_recall: share(hostile_flagged, hostile),
         precision: share(automated_flagged, automated_flagged + people_flagged),
         f1: share(2 * automated_flagged, automated_flagged + people_flagged + automated),
-        balanced_accuracy: recall.zip(false_positive_rate).map(|(recall, wrong)| f64::midpoint(recall, 1.0 - wrong)),
+        balanced_accuracy: recall
+            .zip(false_positive_rate)
+            .map(|(recall, wrong)| f64::midpoint(recall, 1.0 - wrong)),
     }
 }
 

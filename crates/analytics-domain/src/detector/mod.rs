@@ -228,3 +228,6 @@ impl Listener for Record {
         self.signals.push(Signal { kind, category: kind.category(), points, decisive, evidence });
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -74,6 +74,7 @@ pub enum ReferrerFacts {
 }
 
 /// What is known of an agent text, read once and used for each of its requests.
+#[expect(clippy::struct_excessive_bools, reason = "each stands for an independent fact")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct AgentFacts {
     /// Hash of the text.
@@ -127,6 +128,7 @@ impl AgentFacts {
         observed: false,
         missing: false,
         browser: false,
+        text_only: false,
         declared: None,
         engine: None,
         released: None,

@@ -386,8 +386,8 @@ policy! {
         sweep: Points = 14.0,
         /// Page views from which that means something.
         sweep_views: u32 = 30,
-        /// Share of the views that show a new page. Of people's page views in browsers 40 to 80 % are returns (Tauscher and
-        /// Greenberg 1997, Cockburn and McKenzie 2001).
+        /// Share of the views that show a new page. Of people's page views in browsers 58 % are returns (Tauscher and
+        /// Greenberg 1997).
         sweep_share: Share = 0.97,
     }
 }

@@ -202,15 +202,16 @@ mod tests {
             prop_assert!(last >= 65);
         }
 
-        /// Four standard errors of 4.6 % leave 1 in 16,000 outside; the generator's 256 cases fit in that.
+        /// Five standard errors of 4.6 % leave less than 1 in a million outside, also for the largest of the estimates so
+        /// far; four leave 1 in 16,000, which 256 cases meet once in 60 runs.
         #[test]
-        fn the_estimate_is_within_four_standard_errors(seed: u64, n in 65u64..20_000) {
+        fn the_estimate_is_within_five_standard_errors(seed: u64, n in 65u64..20_000) {
             let mut set = DistinctPages::default();
             for page in 0..n {
                 set.insert(hash(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(page)));
             }
             let error = (f64::from(set.count()) - n as f64).abs() / n as f64;
-            prop_assert!(error < 4.0 * 0.046, "{} for {}", set.count(), n);
+            prop_assert!(error < 5.0 * 0.046, "{} for {}", set.count(), n);
         }
     }
 

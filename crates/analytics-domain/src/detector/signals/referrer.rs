@@ -13,7 +13,10 @@ pub(super) fn signals(policy: &ReferrerPolicy, subject: &Subject<'_>, out: &mut 
         out.points(SignalKind::SpamReferrer, policy.spam, f64::from(counts.spam), 0.0);
     }
     let share = f64::from(counts.inner_missing) / f64::from(counts.inner_views.max(1));
-    if counts.inner_missing >= policy.typed_views && share >= policy.typed_share.get() && types_addresses(subject) {
+    if counts.inner_missing >= policy.typed_views
+        && share >= policy.typed_share.get()
+        && types_addresses(subject)
+    {
         let (figure, limit) = (f64::from(counts.inner_missing), f64::from(policy.typed_views));
         out.points(SignalKind::TypedAddresses, policy.typed, figure, limit);
     }
