@@ -3,6 +3,7 @@
 //! Inputs are read and parsed by several threads, put in the order of their times, and stepped by one: the same
 //! report comes out of any number of threads, to the byte.
 
+mod inputs;
 mod order;
 mod read;
 mod report;
