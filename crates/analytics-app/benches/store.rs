@@ -1,22 +1,29 @@
-//! How the in-memory stores use a second core, beside what governor's keyed map does with it in the same run.
+//! How the engine and the in-memory stores use a second core, beside what governor's keyed map does with it in the
+//! same run.
 //!
 //! `cargo bench -p analytics-app --bench store`
 //!
-//! Each operation reads the record of one of 100,000 fingerprints and swaps it for its successor. The speed-up is
-//! operations a second on two threads over those on one; a loop that shares nothing shows what the machine gives.
+//! Each operation is about one of 100,000 visitors: a live decision about its next page view, or its fingerprint's
+//! record read and swapped for its successor. The speed-up is operations a second on two threads over those on one; a
+//! loop that shares nothing shows what the machine gives.
 #![expect(clippy::print_stdout, reason = "a benchmark shows its result")]
 
 mod support;
 
 use std::hint::black_box;
+use std::net::{IpAddr, Ipv4Addr};
 use std::num::NonZeroU32;
 use std::task::{Context, Poll, Waker};
 
+use analytics_app::services::TrafficService;
+use analytics_domain::detector::{AgentFacts, Observation, ReferrerFacts};
 use analytics_domain::ids::FingerprintHash;
 use analytics_domain::reputation::{ChargedFacts, ReputationPolicy, ReputationState, observe_charged};
+use analytics_domain::request::{AddressPolicy, ClientNetwork, HttpVersion, Method, RequestKind};
+use analytics_domain::visit::{Client, VisitPolicy};
 use analytics_inmemory::{Capacity, InMemoryFingerprints};
 use analytics_ports::{FingerprintRecord, FingerprintRepository, StoreError};
-use chrono::{DateTime, TimeDelta};
+use chrono::{DateTime, TimeDelta, Utc};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 
 use support::{median, nanoseconds_each, wanted};
@@ -29,9 +36,11 @@ fn main() {
     let limiter: DefaultKeyedRateLimiter<u64> =
         RateLimiter::keyed(Quota::per_minute(NonZeroU32::new(60).expect("sixty is not zero")));
     let policy = ReputationPolicy::default();
+    let traffic = TrafficService::<()>::new(VisitPolicy::default(), 1_000_000);
     let mut rows = [
         Row::new("a loop that shares nothing", Box::new(|key| _ = black_box(spin(key)))),
         Row::new("governor check_key", Box::new(|key| _ = black_box(limiter.check_key(&key).is_ok()))),
+        Row::new("live decision", Box::new(|key| decide(&traffic, key))),
         Row::new("fingerprints: get and swap", Box::new(|key| get_and_swap(&store, &policy, key))),
     ];
     for _ in 0..=ROUNDS {
@@ -79,6 +88,28 @@ impl<'a> Row<'a> {
     }
 }
 
+fn decide(traffic: &TrafficService<()>, key: u64) {
+    let agent = AgentFacts { hash: 7, observed: true, browser: true, ..AgentFacts::default() };
+    let address = IpAddr::V4(Ipv4Addr::from_bits((key as u32).wrapping_mul(0x9e37_79b1)));
+    let network = ClientNetwork::of(&AddressPolicy::default(), address);
+    let request = Observation {
+        method: Method::Get,
+        kind: RequestKind::Page,
+        version: Some(HttpVersion::Http2),
+        status: Some(200),
+        path: "/section/a-page-of-usual-length",
+        page: key,
+        directory: 1,
+        number: None,
+        probe: None,
+        trap: false,
+        referrer: ReferrerFacts::Missing,
+        campaign: None,
+        headers: None,
+    };
+    black_box(traffic.decide(Client { network, headers: 0, agent: &agent }, &request, now()));
+}
+
 fn get_and_swap(store: &InMemoryFingerprints, policy: &ReputationPolicy, key: u64) {
     let fingerprint = FingerprintHash::from_u128(u128::from(key) << 64 | u128::from(key));
     let kept = at_once(store.get(fingerprint)).expect("the store in memory is always there");
@@ -86,9 +117,8 @@ fn get_and_swap(store: &InMemoryFingerprints, policy: &ReputationPolicy, key: u6
         Some(kept) => (Some(kept.version), *kept.value.state()),
         None => (None, ReputationState::default()),
     };
-    let now = DateTime::UNIX_EPOCH + TimeDelta::days(20_000);
-    observe_charged(policy, &mut state, ChargedFacts::default(), now);
-    let record = FingerprintRecord::of(policy, fingerprint, state, now).expect("it was just seen");
+    observe_charged(policy, &mut state, ChargedFacts::default(), now());
+    let record = FingerprintRecord::of(policy, fingerprint, state, now()).expect("it was just seen");
     at_once(store.swap(version, &record)).expect("no other thread has this key");
 }
 
@@ -98,6 +128,10 @@ fn at_once<T>(work: impl Future<Output = Result<T, StoreError>>) -> Result<T, St
         Poll::Ready(answer) => answer,
         Poll::Pending => unreachable!("the stores in memory do not wait"),
     }
+}
+
+fn now() -> DateTime<Utc> {
+    DateTime::UNIX_EPOCH + TimeDelta::days(20_000)
 }
 
 fn spin(key: u64) -> u64 {

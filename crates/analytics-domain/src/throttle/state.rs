@@ -86,12 +86,11 @@ impl ThrottleState {
         while let Some(due_us) = self.due_us(policy).filter(|&due| due <= now_us) {
             self.enter(self.level.milder(), due_us);
         }
-        let at = instant(self.since_us);
-        (self.level != from).then_some(LevelChange {
+        (self.level != from).then(|| LevelChange {
             from,
             to: self.level,
             reason: LevelReason::CooledDown,
-            at,
+            at: instant(self.since_us),
         })
     }
 
