@@ -3,8 +3,9 @@
 //! `cargo bench -p analytics-app --bench replay [-- --rhit PATH] [--goaccess PATH] [--lines N] [--log FILE]`
 //!
 //! The log is made by the simulator (seed 1, combined format, a day) in a directory that is removed at the end, unless
-//! one is given. The programs take turns. Wall time is taken here, peak resident memory by GNU time where
-//! `/usr/bin/time` is it. A peer that is not installed is said to be missing:
+//! one is given. The programs take turns. Wall time is taken here, processor time and peak resident memory by GNU time
+//! where `/usr/bin/time` is it. Wall time is what a user waits; processor time is what tells programs apart on a machine
+//! that has other work. A peer that is not installed is said to be missing:
 //! `cargo install rhit --locked`, `apt-get install goaccess`.
 #![expect(clippy::print_stdout, reason = "a benchmark shows its result")]
 
@@ -74,8 +75,8 @@ fn main() -> io::Result<()> {
     }
     let base = median(&programs[0].seconds);
     println!(
-        "{:<30}{:>9}{:>14}{:>11}{:>26}",
-        "program", "seconds", "lines/s", "peak MiB", "its time over replay's"
+        "{:<30}{:>9}{:>12}{:>13}{:>13}{:>10}",
+        "program", "seconds", "lines/s", "replay's = 1", "CPU seconds", "peak MiB"
     );
     for program in &programs {
         if let Some(why) = &program.missing {
@@ -83,13 +84,10 @@ fn main() -> io::Result<()> {
             continue;
         }
         let seconds = median(&program.seconds);
-        let peak = if program.peak_kib.is_empty() {
-            "unknown".to_owned()
-        } else {
-            format!("{:.0}", median(&program.peak_kib) / 1024.0)
-        };
         let (speed, ratio) = (lines as f64 / seconds, seconds / base);
-        println!("{:<30}{seconds:>9.2}{speed:>14.0}{peak:>11}{ratio:>26.2}", program.name);
+        // NaN where GNU time is not there.
+        let (cpu, peak) = (median(&program.cpu_seconds), median(&program.peak_kib) / 1024.0);
+        println!("{:<30}{seconds:>9.2}{speed:>12.0}{ratio:>13.2}{cpu:>13.2}{peak:>10.0}", program.name);
     }
     Ok(())
 }
@@ -103,6 +101,7 @@ struct Program {
     missing: Option<String>,
     seconds: Vec<f64>,
     peak_kib: Vec<f64>,
+    cpu_seconds: Vec<f64>,
 }
 
 impl Program {
@@ -115,14 +114,22 @@ impl Program {
             .stderr(Stdio::null())
             .status();
         let missing = found.err().map(|error| format!("{program} does not start ({error})"));
-        Self { name, command, every, missing, seconds: Vec::new(), peak_kib: Vec::new() }
+        Self {
+            name,
+            command,
+            every,
+            missing,
+            seconds: Vec::new(),
+            peak_kib: Vec::new(),
+            cpu_seconds: Vec::new(),
+        }
     }
 
     fn run(&mut self, directory: &Path) -> io::Result<()> {
         let peak = directory.join("peak");
         let mut command = if Path::new(GNU_TIME).exists() {
             let mut timed = Command::new(GNU_TIME);
-            timed.args(["-f", "%M", "-o"]).arg(&peak).args(&self.command);
+            timed.args(["-f", "%M %U %S", "-o"]).arg(&peak).args(&self.command);
             timed
         } else {
             let mut plain = Command::new(&self.command[0]);
@@ -140,8 +147,12 @@ impl Program {
             self.missing = Some("it showed no result".to_owned());
         } else {
             self.seconds.push(nanoseconds / 1e9);
-            let kib = std::fs::read_to_string(&peak).ok().and_then(|text| text.trim().parse::<f64>().ok());
-            self.peak_kib.extend(kib);
+            let used = std::fs::read_to_string(&peak).unwrap_or_default();
+            let used: Vec<f64> = used.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+            if let [kib, user, system] = used[..] {
+                self.peak_kib.push(kib);
+                self.cpu_seconds.push(user + system);
+            }
         }
         Ok(())
     }
