@@ -13,7 +13,7 @@
 //!
 //! What is not here: rules (`analytics-domain` decides) and stores (the adapters keep). With feature `contract`, the
 //! module `contract` holds the behaviour that every adapter must show, as cases to run against your own. With feature
-//! `mock`, each port has a mock, and [`MockClock`](clock::MockClock) is a clock that tests set.
+//! `mock`, each port has a mock, and [`MockClock`] is a clock that tests set.
 
 pub mod clock;
 pub mod ids;
