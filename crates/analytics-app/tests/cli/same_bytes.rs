@@ -1,0 +1,95 @@
+//! The same requests give the same report, however they are read.
+
+use std::io::Write;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use analytics_app::ingest::source::Input;
+use analytics_app::replay::{Replay, ReplayOptions};
+use serde_json::{Value, json};
+
+use super::{analytics, file, report, sample, with_input, with_sessions};
+
+#[test]
+fn the_report_has_the_same_bytes_for_any_number_of_threads() {
+    let log = file(b"", "crowd.log");
+    let path = log.path.to_str().unwrap();
+    let made =
+        analytics(&["simulate", "--people", "3000", "--hours", "3", "--requests", "30000", "--out", path]);
+    assert_eq!(made.status, 0, "{made:?}");
+    for capacity in ["1000000", "1000"] {
+        let of = |threads| with_sessions(&[&log.path], &["--threads", threads, "--capacity", capacity]);
+        let one = of("1");
+        assert_eq!(one.0["input"]["requests"], 30_000);
+        assert_eq!(one.0["bounds"]["evicted_visitors"].as_u64().unwrap() > 0, capacity == "1000");
+        for threads in ["2", "7"] {
+            assert_eq!(of(threads), one, "{threads} threads, capacity {capacity}");
+        }
+    }
+}
+
+#[test]
+fn shuffling_lines_within_the_lateness_changes_nothing() {
+    let text = std::fs::read_to_string(sample()).unwrap();
+    // A fixed sequence of numbers stands for chance: each line is moved by up to a minute.
+    let mut state = 1_u64;
+    let mut lines: Vec<(u64, &str)> = text
+        .lines()
+        .map(|line| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (second_of_day(line) + (state >> 33) % 60, line)
+        })
+        .collect();
+    lines.sort_by_key(|(second, _)| *second);
+    let shuffled: String = lines.iter().flat_map(|(_, line)| [line, "\n"]).collect();
+    assert_ne!(shuffled, text);
+    let shuffled = file(shuffled.as_bytes(), "access.log");
+    let (mut plain, plain_sessions) = with_sessions(&[&sample()], &[]);
+    let (mut moved, moved_sessions) = with_sessions(&[&shuffled.path], &[]);
+    assert!(moved["bounds"]["order"]["reordered"].as_u64().unwrap() > 100);
+    assert_eq!(moved["bounds"]["order"]["late"], 0);
+    for report in [&mut plain, &mut moved] {
+        report["bounds"]["order"]["reordered"] = json!(0);
+        report["input"]["logs"][0]["name"] = json!("access.log");
+    }
+    assert_eq!(moved, plain);
+    assert_eq!(moved_sessions, plain_sessions);
+}
+
+#[test]
+fn packed_piped_and_divided_logs_give_the_same_report() {
+    let bytes = std::fs::read(sample()).unwrap();
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    gzip.write_all(&bytes).unwrap();
+    let gzip = file(&gzip.finish().unwrap(), "access.log.gz");
+    let zstandard = file(&zstd::encode_all(&bytes[..], 1).unwrap(), "access.log.zst");
+    let half =
+        bytes.iter().enumerate().skip(bytes.len() / 2).find(|(_, byte)| **byte == b'\n').unwrap().0 + 1;
+    let (first, second) = (file(&bytes[..half], "a.log"), file(&bytes[half..], "b.log"));
+    let expected = without_names(report(&[&sample()], &["--site-host", "example.org"]));
+    for logs in [vec![&*gzip.path], vec![&*zstandard.path], vec![&*second.path, &*first.path]] {
+        assert_eq!(without_names(report(&logs, &["--site-host", "example.org"])), expected, "{logs:?}");
+    }
+    let piped = with_input(&["replay", "-", "--format", "json", "--site-host", "example.org"], &bytes);
+    assert_eq!(without_names(serde_json::from_str(&piped.out).unwrap()), expected);
+}
+
+#[test]
+fn a_followed_log_gives_the_same_report_when_it_is_stopped() {
+    let replay = || Replay::new(ReplayOptions::default());
+    let inputs = || vec![Input::File(sample())];
+    let whole = replay().run(inputs()).unwrap();
+    let followed = replay().following(Arc::new(AtomicBool::new(true))).run(inputs()).unwrap();
+    assert_eq!(followed, whole);
+}
+
+/// The report without the names and lines of its inputs.
+fn without_names(mut report: Value) -> Value {
+    report["input"]["logs"] = json!([]);
+    report
+}
+
+fn second_of_day(line: &str) -> u64 {
+    let time = &line[line.find("2026:").unwrap() + 5..][..8];
+    time.split(':').fold(0, |sum, part| sum * 60 + part.parse::<u64>().unwrap())
+}
