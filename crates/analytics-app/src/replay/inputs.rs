@@ -143,7 +143,33 @@ pub(super) struct Merge {
 struct Active {
     name: String,
     batches: Receiver<Result<Receiver<Batch>, SourceError>>,
+    /// The batch after the one that was taken, where it had to be looked at.
+    ahead: Option<Batch>,
     newest_us: i64,
+}
+
+impl Active {
+    /// The next batch, sifted. Whether its last line has a wrong clock shows in the batch after it, which is waited for
+    /// only then.
+    fn take(&mut self) -> Result<Option<Batch>, ReplayError> {
+        let taken = match self.ahead.take() {
+            Some(batch) => Some(batch),
+            None => self.receive()?,
+        };
+        let Some(mut batch) = taken else { return Ok(None) };
+        if last_jumps(&batch, self.newest_us) {
+            self.ahead = self.receive()?;
+        }
+        let next_us = self.ahead.as_ref().and_then(|ahead| ahead.requests.first()).map(|next| next.at_us);
+        sift(&mut batch, next_us, &mut self.newest_us);
+        Ok(Some(batch))
+    }
+
+    fn receive(&self) -> Result<Option<Batch>, ReplayError> {
+        let Ok(batch) = self.batches.recv() else { return Ok(None) };
+        let batch = batch.map_err(|source| ReplayError::Source { log: self.name.clone(), source })?;
+        Ok(Some(batch.recv().expect("a parser answers every job")))
+    }
 }
 
 impl Merge {
@@ -182,14 +208,10 @@ impl Merge {
                 continue;
             }
             let Some((at, _)) = behind else { return Ok(None) };
-            let active = &mut self.active[at];
-            let Ok(batch) = active.batches.recv() else {
+            let Some(batch) = self.active[at].take()? else {
                 self.active.remove(at);
                 continue;
             };
-            let batch = batch.map_err(|source| ReplayError::Source { log: active.name.clone(), source })?;
-            let mut batch = batch.recv().expect("a parser answers every job");
-            sift(&mut batch, &mut active.newest_us);
             let opened = self.active.iter().map(|active| active.newest_us);
             let bound_us =
                 opened.chain(self.waiting.front().map(|feed| feed.first_us)).min().unwrap_or(i64::MIN);
@@ -229,7 +251,7 @@ impl Merge {
                 }
             }
         });
-        Active { name, batches, newest_us: first_us }
+        Active { name, batches, ahead: None, newest_us: first_us }
     }
 }
 
@@ -239,13 +261,24 @@ fn spawn<'scope>(scope: &'scope Scope<'scope, '_>, name: &str, work: impl FnOnce
     builder.spawn_scoped(scope, work).expect("the system gives a process a handful of threads");
 }
 
+/// Whether the last request's time is hours ahead of the one before it, or of what came before the batch.
+fn last_jumps(batch: &Batch, newest_us: i64) -> bool {
+    let mut backwards = batch.requests.iter().rev().map(|request| request.at_us);
+    let last = backwards.next();
+    let before = backwards.next().unwrap_or(newest_us);
+    last.is_some_and(|last| before != i64::MIN && last > before.saturating_add(JUMP_US))
+}
+
 /// Takes out requests whose time is hours ahead of the newest before and of the next after: a wrong clock for one line.
-fn sift(batch: &mut Batch, newest_us: &mut i64) {
+///
+/// `next_us` is the time of the request after the batch.
+fn sift(batch: &mut Batch, next_us: Option<i64>, newest_us: &mut i64) {
     let mut travellers = Vec::new();
     for at in 0..batch.requests.len() {
         let time = batch.requests[at].at_us;
         let jumps = *newest_us != i64::MIN && time > newest_us.saturating_add(JUMP_US);
-        if jumps && batch.requests.get(at + 1).is_some_and(|next| next.at_us < time - JUMP_US) {
+        let next = batch.requests.get(at + 1).map(|next| next.at_us).or(next_us);
+        if jumps && next.is_some_and(|next_us| next_us < time - JUMP_US) {
             travellers.push(at);
             continue;
         }
@@ -283,13 +316,15 @@ pub(super) fn learn_hosts(feeds: &[Feed]) -> Vec<String> {
     hosts.into_iter().map(|(host, _)| host).collect()
 }
 
+/// The time at which an input begins: the least of its first three requests, since the clock of one may be wrong.
 fn first_time(format: &LogFormat, block: Option<&Block>) -> Option<i64> {
     let mut parser = LineParser::new(format.clone());
     let mut scratch = Scratch::default();
-    block?.lines().find_map(|(_, line)| {
+    let times = block?.lines().filter_map(|(_, line)| {
         let record = parser.parse(&mut scratch, line).ok()??;
         Some(record.at.timestamp_micros())
-    })
+    });
+    times.take(3).min()
 }
 
 /// Small enough that a batch stays in a core's cache between the thread that reads it and the one that steps it.

@@ -22,8 +22,6 @@ pub(crate) struct Reorder {
     /// The second that the front of the row stands for.
     first_second: i64,
     waiting: usize,
-    /// Those of them that stand in the row.
-    near: usize,
     batches: VecDeque<Held>,
     /// Number of the batch at the front of `batches`.
     first_batch: u64,
@@ -51,10 +49,10 @@ struct Waiting {
     index: u32,
 }
 
-/// A batch some of whose requests wait.
+/// A batch, until the last of its requests has left.
 #[derive(Debug)]
 struct Held {
-    batch: Batch,
+    batch: Option<Batch>,
     waiting: usize,
 }
 
@@ -68,7 +66,6 @@ impl Reorder {
             far: BTreeMap::new(),
             first_second: i64::MIN,
             waiting: 0,
-            near: 0,
             batches: VecDeque::new(),
             first_batch: 0,
             newest_us: i64::MIN,
@@ -107,80 +104,88 @@ impl Reorder {
                     self.seconds.resize_with(ahead + 1, Vec::new);
                 }
                 self.seconds[ahead].push(entry);
-                self.near += 1;
             } else {
                 self.far.entry(second).or_default().push(entry);
             }
             waiting += 1;
         }
         self.waiting += waiting;
-        self.batches.push_back(Held { batch, waiting });
-        self.drop_spent(&mut |_| {});
+        self.batches.push_back(Held { batch: (waiting > 0).then_some(batch), waiting });
+        self.drop_spent();
     }
 
     /// Hands out, in order, every request older than `bound_us` less the lateness, and what is too much to hold.
+    ///
+    /// A bound of `i64::MAX` says that no more comes: everything leaves.
     pub(crate) fn release(
         &mut self,
         bound_us: i64,
         mut each: impl FnMut(&Batch, &ReadRequest),
         mut spent: impl FnMut(Batch),
     ) {
-        let until = bound_us.saturating_sub(self.lateness_us).div_euclid(SECOND_US);
+        let until = match bound_us {
+            i64::MAX => i64::MAX,
+            _ => bound_us.saturating_sub(self.lateness_us).div_euclid(SECOND_US),
+        };
         while self.waiting > 0 {
-            self.refill();
+            self.advance(until);
             let early = self.first_second >= until;
-            if early && self.waiting <= self.capacity {
-                break;
+            if early {
+                if self.waiting <= self.capacity {
+                    break;
+                }
+                self.advance(i64::MAX);
             }
             let mut second = self.seconds.pop_front().unwrap_or_default();
             self.first_second += 1;
-            if second.is_empty() {
-                continue;
-            }
             if early {
                 self.counters.early += second.len() as u64;
             }
-            self.near -= second.len();
             second.sort_unstable();
+            self.waiting -= second.len();
             for entry in second {
                 let held = &mut self.batches[(entry.batch - self.first_batch) as usize];
                 held.waiting -= 1;
-                each(&held.batch, &held.batch.requests[entry.index as usize]);
-                self.waiting -= 1;
+                let Some(batch) = &held.batch else { continue };
+                each(batch, &batch.requests[entry.index as usize]);
+                if held.waiting == 0
+                    && let Some(batch) = held.batch.take()
+                {
+                    spent(batch);
+                }
             }
-            self.drop_spent(&mut spent);
+            self.drop_spent();
         }
     }
 
-    /// Moves the front to the next second that has a request, and brings near what was far.
-    fn refill(&mut self) {
-        if self.near == 0
+    /// Moves the front over seconds that have no request, but not past `until`: what comes still may belong there.
+    fn advance(&mut self, until: i64) {
+        while self.first_second < until && self.seconds.front().is_some_and(Vec::is_empty) {
+            self.seconds.pop_front();
+            self.first_second += 1;
+        }
+        if self.seconds.is_empty()
             && let Some((&next, _)) = self.far.first_key_value()
         {
-            self.seconds.clear();
-            self.first_second = next;
+            self.first_second = self.first_second.max(next.min(until));
         }
         while let Some(entry) = self.far.first_entry() {
             let ahead = entry.key() - self.first_second;
             if ahead >= ROW {
                 break;
             }
-            let ahead = ahead.max(0) as usize;
+            let ahead = ahead as usize;
             if self.seconds.len() <= ahead {
                 self.seconds.resize_with(ahead + 1, Vec::new);
             }
-            let mut come = entry.remove();
-            self.near += come.len();
-            self.seconds[ahead].append(&mut come);
+            self.seconds[ahead].append(&mut entry.remove());
         }
     }
 
-    fn drop_spent(&mut self, spent: &mut impl FnMut(Batch)) {
+    fn drop_spent(&mut self) {
         while self.batches.front().is_some_and(|held| held.waiting == 0) {
-            if let Some(held) = self.batches.pop_front() {
-                self.first_batch += 1;
-                spent(held.batch);
-            }
+            self.batches.pop_front();
+            self.first_batch += 1;
         }
     }
 }
@@ -188,3 +193,183 @@ impl Reorder {
 const SECOND_US: i64 = 1_000_000;
 /// Seconds that stand in a row: an hour.
 const ROW: i64 = 3_600;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const HOUR_US: i64 = 3_600 * SECOND_US;
+
+    /// What left: time and rank, and whether it was late.
+    type Left = (i64, u64, bool);
+
+    /// Pushes batches of times, releasing after each up to the newest, then everything.
+    fn run(reorder: &mut Reorder, batches: &[Vec<i64>]) -> Vec<Left> {
+        let mut left = Vec::new();
+        let mut newest = i64::MIN;
+        let mut rank = 0;
+        for times in batches {
+            let requests = times
+                .iter()
+                .map(|&at_us| {
+                    rank += 1;
+                    ReadRequest::bare(at_us, rank)
+                })
+                .collect();
+            newest = times.iter().copied().fold(newest, i64::max);
+            let batch = Batch { requests, ..Batch::default() };
+            reorder.push(batch, |_, request| left.push((request.at_us, request.order, true)));
+            reorder.release(newest, |_, request| left.push((request.at_us, request.order, false)), drop);
+        }
+        reorder.release(i64::MAX, |_, request| left.push((request.at_us, request.order, false)), drop);
+        left
+    }
+
+    fn all(batches: &[Vec<i64>]) -> Vec<(i64, u64)> {
+        batches.iter().flatten().copied().zip(1..).collect()
+    }
+
+    /// Times that creep, stand still, jump for hours, and now and then stand behind.
+    fn times() -> impl Strategy<Value = Vec<i64>> {
+        let step = prop_oneof![
+            4 => 0..2 * SECOND_US,
+            2 => Just(0),
+            1 => 0..3 * HOUR_US,
+        ];
+        let behind = prop_oneof![3 => Just(0), 2 => 0..130 * SECOND_US, 1 => 0..4 * HOUR_US];
+        (-HOUR_US..HOUR_US, proptest::collection::vec((step, behind), 0..200)).prop_map(|(mut now, moves)| {
+            moves
+                .into_iter()
+                .map(|(step, behind)| {
+                    now += step;
+                    now - behind
+                })
+                .collect()
+        })
+    }
+
+    fn cut(times: &[i64], sizes: &[usize]) -> Vec<Vec<i64>> {
+        let mut rest = times;
+        let mut batches = Vec::new();
+        for &size in sizes {
+            let (batch, after) = rest.split_at(size.min(rest.len()));
+            batches.push(batch.to_vec());
+            rest = after;
+        }
+        batches.push(rest.to_vec());
+        batches
+    }
+
+    proptest! {
+        #[test]
+        fn everything_leaves_once_and_what_is_not_late_leaves_in_order(
+            times in times(),
+            sizes in proptest::collection::vec(0usize..40, 0..10),
+            lateness in prop_oneof![Just(0), Just(120 * SECOND_US), 0..300 * SECOND_US],
+            capacity in prop_oneof![Just(usize::MAX), 0usize..20],
+        ) {
+            let batches = cut(&times, &sizes);
+            let mut reorder = Reorder::new(lateness, capacity);
+            let left = run(&mut reorder, &batches);
+            let mut seen: Vec<(i64, u64)> = left.iter().map(|&(at, order, _)| (at, order)).collect();
+            let on_time: Vec<(i64, u64)> =
+                left.iter().filter(|(_, _, late)| !late).map(|&(at, order, _)| (at, order)).collect();
+            prop_assert!(on_time.is_sorted());
+            let late = left.len() - on_time.len();
+            prop_assert_eq!(reorder.counters().late, late as u64);
+            seen.sort_unstable_by_key(|&(_, order)| order);
+            prop_assert_eq!(seen, all(&batches));
+            prop_assert!(reorder.batches.is_empty() && reorder.far.is_empty() && reorder.waiting == 0);
+        }
+
+        #[test]
+        fn nothing_within_the_delay_is_late(
+            times in times(),
+            sizes in proptest::collection::vec(0usize..40, 0..10),
+            lateness in prop_oneof![Just(0), Just(120 * SECOND_US), 0..300 * SECOND_US],
+        ) {
+            let batches = cut(&times, &sizes);
+            let left = run(&mut Reorder::new(lateness, usize::MAX), &batches);
+            let mut newest = i64::MIN;
+            for (at, order) in all(&batches) {
+                newest = newest.max(at);
+                let late = left.iter().any(|&(_, held, late)| held == order && late);
+                prop_assert!(!late || at < newest - lateness, "{at} at {newest}");
+            }
+        }
+
+        #[test]
+        fn the_order_of_lines_within_the_delay_does_not_matter(
+            steps in proptest::collection::vec(prop_oneof![3 => 0..30 * SECOND_US, 1 => 0..2 * HOUR_US], 1..100),
+            delays in proptest::collection::vec(0..=120 * SECOND_US, 100),
+            sizes in proptest::collection::vec(0usize..40, 0..10),
+        ) {
+            let mut now = 0;
+            let sorted: Vec<i64> = steps.iter().map(|step| { now += step; now }).collect();
+            let mut arrivals: Vec<(i64, i64)> =
+                sorted.iter().zip(&delays).map(|(&at, &delay)| (at + delay, at)).collect();
+            arrivals.sort_unstable();
+            let shuffled: Vec<i64> = arrivals.into_iter().map(|(_, at)| at).collect();
+            let left = run(&mut Reorder::new(120 * SECOND_US, usize::MAX), &cut(&shuffled, &sizes));
+            let came: Vec<i64> = left.iter().map(|&(at, _, _)| at).collect();
+            prop_assert_eq!(came, sorted);
+        }
+
+        #[test]
+        fn no_time_overflows(
+            times in proptest::collection::vec(
+                prop_oneof![any::<i64>(), Just(i64::MIN), Just(i64::MAX), -5 * SECOND_US..5 * SECOND_US],
+                0..30,
+            ),
+            lateness in prop_oneof![Just(0), Just(i64::MAX), 0..i64::MAX],
+            sizes in proptest::collection::vec(0usize..6, 0..6),
+        ) {
+            let batches = cut(&times, &sizes);
+            let left = run(&mut Reorder::new(lateness, usize::MAX), &batches);
+            prop_assert_eq!(left.len(), times.len());
+        }
+    }
+
+    #[test]
+    fn after_hours_of_silence_a_request_within_the_delay_is_not_late() {
+        let first = 10 * HOUR_US;
+        let then = 13 * HOUR_US;
+        let mut reorder = Reorder::new(120 * SECOND_US, usize::MAX);
+        let left = run(&mut reorder, &[vec![first], vec![then], vec![then - 10 * SECOND_US]]);
+        assert_eq!(left, [(first, 1, false), (then - 10 * SECOND_US, 3, false), (then, 2, false)]);
+        assert_eq!(reorder.counters(), OrderCounters { reordered: 1, late: 0, early: 0 });
+    }
+
+    #[test]
+    fn at_the_delay_a_request_is_in_order_and_a_second_later_it_is_late() {
+        let delay = 120 * SECOND_US;
+        let now = 1_000 * SECOND_US;
+        let late = |at| run(&mut Reorder::new(delay, 10), &[vec![0, now], vec![at]]).last().copied().unwrap();
+        assert_eq!(late(now - delay), (now, 2, false));
+        let mut reorder = Reorder::new(delay, 10);
+        let left = run(&mut reorder, &[vec![0, now - delay - SECOND_US, now], vec![now - delay - SECOND_US]]);
+        assert_eq!(left[2], (now - delay - SECOND_US, 4, true));
+    }
+
+    #[test]
+    fn when_too_many_wait_the_oldest_leave_early() {
+        let mut reorder = Reorder::new(120 * SECOND_US, 2);
+        let left = run(&mut reorder, &[(0..5).map(|second| second * SECOND_US).collect()]);
+        assert!(left.is_sorted());
+        assert_eq!(reorder.counters().early, 3);
+    }
+
+    #[test]
+    fn a_batch_is_given_back_when_its_last_request_left_though_an_older_one_waits() {
+        let mut reorder = Reorder::new(120 * SECOND_US, usize::MAX);
+        let batch = |at_us| Batch { requests: vec![ReadRequest::bare(at_us, 0)], ..Batch::default() };
+        let mut spent = 0;
+        reorder.push(batch(0), |_, _| ());
+        reorder.push(batch(1_000 * SECOND_US), |_, _| ());
+        reorder.push(batch(880 * SECOND_US - 1), |_, _| ());
+        reorder.release(1_000 * SECOND_US, |_, _| (), |_| spent += 1);
+        assert_eq!(spent, 2);
+        assert_eq!(reorder.batches.iter().filter(|held| held.batch.is_some()).count(), 1);
+    }
+}

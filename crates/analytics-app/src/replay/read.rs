@@ -118,6 +118,36 @@ impl ReadRequest {
     }
 }
 
+#[cfg(test)]
+impl ReadRequest {
+    /// A request of which only the time and the rank matter.
+    pub(crate) fn bare(at_us: i64, order: u64) -> Self {
+        let address = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+        Self {
+            at_us,
+            order,
+            address,
+            network: ClientNetwork::V4(0),
+            agent: 0,
+            headers: 0,
+            method: Method::Get,
+            kind: RequestKind::Page,
+            version: None,
+            status: None,
+            bytes: 0,
+            path: (0, 0),
+            host: (0, 0),
+            page: 0,
+            directory: 0,
+            number: None,
+            probe: None,
+            referrer: ReferrerFacts::Unobserved,
+            channel: Channel::Direct,
+            campaign: None,
+        }
+    }
+}
+
 /// Reads blocks of one log; one for each thread and input.
 #[derive(Debug)]
 pub(crate) struct BlockReader {
