@@ -8,7 +8,7 @@ use hashbrown::HashMap;
 use super::lists::Place;
 use super::networks::Networks;
 use super::output::Output;
-use super::step::{Company, Step, Surroundings, VisitPolicy};
+use super::step::{Step, Surroundings, VisitPolicy};
 use super::table::Table;
 use super::visitor::{Client, ClientKey, Visitor};
 use crate::detector::profile::ASSET_WAIT_US;
@@ -33,6 +33,8 @@ pub struct Shard<T> {
     counters: ShardCounters,
     /// No session can end for its gap before this time, in microseconds since the epoch.
     quiet_until_us: i64,
+    /// The time of the newest request.
+    newest: DateTime<Utc>,
 }
 
 /// What a shard has had to do.
@@ -75,6 +77,7 @@ impl<T: Default> Shard<T> {
             company: HashMap::new(),
             counters: ShardCounters::default(),
             quiet_until_us: i64::MAX,
+            newest: DateTime::<Utc>::MIN_UTC,
         }
     }
 
@@ -112,11 +115,10 @@ impl<T: Default> Shard<T> {
             None => self.admit(policy, site, client, now, out),
         };
         let visitor = self.visitors.get_mut(slot);
+        let was_bare = visitor.is_bare();
         visitor.agent.verification = client.agent.verification;
-        let boundary = visitor.boundary(&policy.session, request, now);
-        let mut company = Company::Same;
-        if let Some(reason) = boundary {
-            company = visitor.end(policy, site, reason, out);
+        if let Some(reason) = visitor.boundary(&policy.session, request, now) {
+            visitor.end(policy, site, reason, out);
         }
         let opened = visitor.session.is_none();
         if opened {
@@ -148,16 +150,16 @@ impl<T: Default> Shard<T> {
             network: &mut network.reputation,
             ceilings: &mut ceilings[..used],
         };
-        let (mut step, change) = visitor.step(policy, site, &mut around, request, now, out);
-        step.opened = opened;
-        visitor.last = visitor.last.max(now);
-        let place = visitor.place(policy.throttle.escalation(), now);
+        let step = Step { opened, ..visitor.step(policy, site, &mut around, request, now, out) };
+        self.newest = self.newest.max(now);
+        visitor.last = self.newest;
+        let place = visitor.place(policy, now);
+        let is_bare = visitor.is_bare();
         if let Some([a, b]) = wide {
             self.wide.entry(a).or_default().ceiling = fifty_six;
             self.wide.entry(b).or_default().ceiling = forty_eight;
         }
-        self.keep_company(&key, home, company);
-        self.keep_company(&key, home, change);
+        self.keep_company(&key, home, was_bare, is_bare);
         self.visitors.touch(slot, place);
         let visitor = self.visitors.get_mut(slot);
         (step, visitor.assessment.class, &mut visitor.tag)
@@ -188,7 +190,7 @@ impl<T: Default> Shard<T> {
         now: DateTime<Utc>,
         out: &mut Output<T>,
     ) {
-        let before_us = now.timestamp_micros() - ASSET_WAIT_US;
+        let before_us = now.timestamp_micros().saturating_sub(ASSET_WAIT_US);
         for place in Place::WITH_SESSION {
             let mut at = self.visitors.youngest(place);
             while let Some(slot) = at {
@@ -196,9 +198,10 @@ impl<T: Default> Shard<T> {
                 if visitor.last < active_since {
                     break;
                 }
-                let settling = visitor.settle(site, before_us, &mut out.findings);
-                let (key, home) = (visitor.key, visitor.home);
-                self.keep_company(&key, home, settling.into());
+                let was_bare = visitor.is_bare();
+                visitor.settle(site, before_us, &mut out.findings);
+                let (key, home, is_bare) = (visitor.key, visitor.home, visitor.is_bare());
+                self.keep_company(&key, home, was_bare, is_bare);
                 at = self.visitors.older(slot);
             }
         }
@@ -214,9 +217,10 @@ impl<T: Default> Shard<T> {
             while let Some(slot) = at {
                 at = self.visitors.younger(slot);
                 let visitor = self.visitors.get_mut(slot);
-                let (key, home) = (visitor.key, visitor.home);
-                let change = visitor.end(policy, site, reason, out);
-                self.keep_company(&key, home, change);
+                let was_bare = visitor.is_bare();
+                visitor.end(policy, site, reason, out);
+                let (key, home, is_bare) = (visitor.key, visitor.home, visitor.is_bare());
+                self.keep_company(&key, home, was_bare, is_bare);
             }
         }
     }
@@ -234,10 +238,11 @@ impl<T: Default> Shard<T> {
                     next = next.min(due.timestamp_micros());
                     break;
                 }
-                let (key, home) = (visitor.key, visitor.home);
-                let change = visitor.end(policy, site, EndReason::Inactive, out);
-                let now_in = visitor.place(policy.throttle.escalation(), now);
-                self.keep_company(&key, home, change);
+                let was_bare = visitor.is_bare();
+                visitor.end(policy, site, EndReason::Inactive, out);
+                let now_in = visitor.place(policy, now);
+                let (key, home, is_bare) = (visitor.key, visitor.home, visitor.is_bare());
+                self.keep_company(&key, home, was_bare, is_bare);
                 if now_in != place {
                     self.visitors.touch(slot, now_in);
                 }
@@ -255,14 +260,13 @@ impl<T: Default> Shard<T> {
         out: &mut Output<T>,
     ) -> u32 {
         let key = client.key();
+        // Counted before another leaves: else a client that changes its name could clear its own network's ceiling.
+        let home = self.networks.join(key.network);
+        for network in key.network.ceilings().into_iter().flatten() {
+            self.wide.entry(network).or_default().visitors += 1;
+        }
         if self.visitors.is_full() {
             self.evict(policy, site, now, out);
-        }
-        let home = self.networks.join(key.network);
-        if let Some(wide) = key.network.ceilings() {
-            for network in wide {
-                self.wide.entry(network).or_default().visitors += 1;
-            }
         }
         let verified = client.agent.verification == Verification::Verified;
         let address = key.network.network().address();
@@ -275,9 +279,7 @@ impl<T: Default> Shard<T> {
     fn next_to_leave(&self, policy: &VisitPolicy, now: DateTime<Utc>) -> Option<u32> {
         let oldest = |place| self.visitors.oldest(place);
         let lapsed = |place| {
-            oldest(place).filter(|&slot| {
-                self.visitors.get(slot).place(policy.throttle.escalation(), now) == Place::Idle
-            })
+            oldest(place).filter(|&slot| self.visitors.get(slot).place(policy, now) == Place::Idle)
         };
         oldest(Place::Idle)
             .or_else(|| lapsed(Place::WatchedIdle))
@@ -290,13 +292,13 @@ impl<T: Default> Shard<T> {
         let Some(mut visitor) = leaving else { return };
         self.counters.evicted += 1;
         self.counters.evicted_open += u64::from(visitor.session.is_some());
-        self.counters.evicted_watched += u64::from(visitor.throttle.level() != ThrottleLevel::Normal);
+        let unsuspected = matches!(visitor.place(policy, now), Place::Idle | Place::Open);
+        self.counters.evicted_watched += u64::from(!unsuspected);
         let (key, home) = (visitor.key, visitor.home);
-        let change = visitor.end(policy, site, EndReason::Evicted, out);
-        self.keep_company(&key, home, change);
         if visitor.is_bare() {
             self.leave_company(&key, home);
         }
+        visitor.end(policy, site, EndReason::Evicted, out);
         self.networks.leave(home);
         for network in key.network.ceilings().into_iter().flatten() {
             if let Some(state) = self.wide.get_mut(&network) {
@@ -308,16 +310,17 @@ impl<T: Default> Shard<T> {
         }
     }
 
-    fn keep_company(&mut self, key: &ClientKey, home: u32, change: Company) {
-        match change {
-            Company::Same => {}
-            Company::BecameBare => {
+    /// Counts a visitor among the bare ones around it, or no longer.
+    fn keep_company(&mut self, key: &ClientKey, home: u32, was_bare: bool, is_bare: bool) {
+        match (was_bare, is_bare) {
+            (false, true) => {
                 let count = self.company.entry((key.network.neighbourhood(), key.agent)).or_default();
                 *count = count.saturating_add(1);
                 let network = self.networks.get_mut(home);
                 network.bare = network.bare.saturating_add(1);
             }
-            Company::Turned => self.leave_company(key, home),
+            (true, false) => self.leave_company(key, home),
+            (false, false) | (true, true) => {}
         }
     }
 

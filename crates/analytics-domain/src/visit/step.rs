@@ -6,7 +6,7 @@ use core::mem;
 use chrono::{DateTime, Utc};
 
 use super::output::{BannedPart, Output};
-use super::visitor::{EndedSession, OpenSession, Settled, Settling, Visitor};
+use super::visitor::{EndedSession, OpenSession, Settled, Visitor};
 use crate::detector::profile::ASSET_WAIT_US;
 use crate::detector::{BehavioralBotDetector, Observation};
 use crate::ids::FingerprintHash;
@@ -61,14 +61,6 @@ pub(super) struct Surroundings<'a> {
     pub(super) ceilings: &'a mut [Ceiling<'a>],
 }
 
-/// What a step changed in a visitor's company.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Company {
-    Same,
-    BecameBare,
-    Turned,
-}
-
 impl<T: Default> Visitor<T> {
     /// Whether the open session goes on with a request at `now`; why it ends, if not.
     pub(super) fn boundary(
@@ -113,9 +105,9 @@ impl<T: Default> Visitor<T> {
         site: &SiteFacts,
         reason: EndReason,
         out: &mut Output<T>,
-    ) -> Company {
-        let Some(session) = self.session.take() else { return Company::Same };
-        let settling = self.settle(site, i64::MAX, &mut out.findings);
+    ) {
+        let Some(session) = self.session.take() else { return };
+        self.settle(site, i64::MAX, &mut out.findings);
         let verdict = policy.detector.explain(&self.subject(site));
         if self.profile.counts.page_views > 0 {
             if self.bare_browser() {
@@ -137,7 +129,6 @@ impl<T: Default> Visitor<T> {
         });
         self.assessment = crate::detector::Assessment::default();
         self.serial = self.serial.wrapping_add(1);
-        settling.into()
     }
 
     /// Counts the request, weighs the session where a figure moved, and decides.
@@ -149,25 +140,23 @@ impl<T: Default> Visitor<T> {
         request: &Observation<'_>,
         now: DateTime<Utc>,
         out: &mut Output<T>,
-    ) -> (Step, Company) {
+    ) -> Step {
         let now_us = now.timestamp_micros();
-        let settling = self.settle(site, now_us - ASSET_WAIT_US, &mut out.findings);
-        let mut company: Company = settling.into();
+        let settled = self.settle(site, now_us.saturating_sub(ASSET_WAIT_US), &mut out.findings);
         let effect = self.profile.observe(&mut self.served, request, now_us);
         if effect.first_asset {
             self.history.ever_loaded = true;
             if self.settled == Settled::Bare {
                 self.note_settled(&mut out.findings);
-                company = Company::Turned;
             }
         }
         if effect.page_view {
-            company = company.or(self.after_view(site, request, effect.new_page, now_us, &mut out.findings));
+            self.after_view(site, request, effect.new_page, now_us, &mut out.findings);
         }
         self.report(request, &effect, &mut out.findings);
         self.history.network_addresses = around.network_addresses;
         self.history.agents_of_address = around.agents_of_address;
-        let assessed = effect.moved || settling.moved || company != Company::Same;
+        let assessed = effect.moved || settled;
         let mut evidence = Evidence::default();
         if assessed {
             let before = self.assessment;
@@ -178,7 +167,7 @@ impl<T: Default> Visitor<T> {
         evidence.hostile_bot = self.assessment.class.is_bot() && self.assessment.hostile;
         evidence.bot_score = self.assessment.score as u8;
         let decision = self.decide(policy, around, request, evidence, now, out);
-        (Step { decision, opened: false, page_view: effect.page_view, assessed }, company)
+        Step { decision, opened: false, page_view: effect.page_view, assessed }
     }
 
     fn after_view(
@@ -188,21 +177,19 @@ impl<T: Default> Visitor<T> {
         new: bool,
         now_us: i64,
         findings: &mut Vec<Finding>,
-    ) -> Company {
+    ) {
         if self.bare_browser() {
             self.history.shared.consider(site, self.agent.hash, request.page);
         }
         if !request.succeeded() {
-            return Company::Same;
+            return;
         }
-        let Some(left) = self.profile.await_assets(site, request, new, now_us) else { return Company::Same };
+        let Some(left) = self.profile.await_assets(site, request, new, now_us) else { return };
         let loader = self.profile.loads() || self.history.ever_loaded;
-        let before = self.settled;
         super::visitor::report_view(&self.agent, loader, &left, &mut self.history.shared, site, findings);
         if self.agent.browser {
             self.note_settled(findings);
         }
-        Settling { moved: true, became_bare: before != Settled::Bare && self.settled == Settled::Bare }.into()
     }
 
     fn report(
@@ -323,17 +310,5 @@ impl<T: Default> Visitor<T> {
         if let Some(term) = change.ban {
             out.bans.push((BannedPart::Fingerprint(self.key), term));
         }
-    }
-}
-
-impl Company {
-    pub(super) fn or(self, other: Self) -> Self {
-        if self == Self::Same { other } else { self }
-    }
-}
-
-impl From<Settling> for Company {
-    fn from(settling: Settling) -> Self {
-        if settling.became_bare { Self::BecameBare } else { Self::Same }
     }
 }

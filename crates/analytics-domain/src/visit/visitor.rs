@@ -3,12 +3,13 @@
 use chrono::{DateTime, Utc};
 
 use super::lists::Place;
+use super::step::VisitPolicy;
 use crate::detector::{AgentFacts, Assessment, History, ServedPages, SessionProfile, Subject, Verdict};
 use crate::reputation::ReputationState;
 use crate::request::ClientNetwork;
 use crate::session::EndReason;
 use crate::site::{Finding, SiteFacts};
-use crate::throttle::{EscalationPolicy, ThrottleLevel, ThrottleState};
+use crate::throttle::{ThrottleLevel, ThrottleState};
 
 /// Who sends a request, as hashes: what a shard finds a visitor's state by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -50,7 +51,7 @@ pub struct Visitor<T> {
     pub(super) agent: AgentFacts,
     pub(super) session: Option<OpenSession>,
     pub(super) serial: u32,
-    /// When the newest request came.
+    /// The time of the shard when the visitor's newest request came; never before that of one who came earlier.
     pub(super) last: DateTime<Utc>,
     pub(super) profile: SessionProfile,
     pub(super) served: ServedPages,
@@ -180,9 +181,12 @@ impl<T> Visitor<T> {
     }
 
     /// The list that the visitor stands in at `now`: what it would lose by leaving.
-    pub(super) fn place(&self, policy: &EscalationPolicy, now: DateTime<Utc>) -> Place {
+    pub(super) fn place(&self, policy: &VisitPolicy, now: DateTime<Utc>) -> Place {
         let open = self.session.is_some();
-        match self.throttle.level_at(policy, now) {
+        let banned = self.reputation.banned_until(now).is_some();
+        match self.throttle.level_at(policy.throttle.escalation(), now) {
+            _ if banned && open => Place::Barred,
+            _ if banned => Place::BarredIdle,
             ThrottleLevel::Blocked if open => Place::Barred,
             ThrottleLevel::Blocked => Place::BarredIdle,
             ThrottleLevel::Warning | ThrottleLevel::Severe if open => Place::Watched,
@@ -201,16 +205,15 @@ impl<T> Visitor<T> {
         self.agent.browser && !self.profile.loads() && !self.history.ever_loaded
     }
 
-    /// Settles page views older than `before_us` and reports what they tell of the site. Returns whether any did, and
-    /// whether the visitor became bare by it.
+    /// Settles page views older than `before_us` and reports what they tell of the site. Returns whether any did.
     pub(super) fn settle(
         &mut self,
         site: &SiteFacts,
         before_us: i64,
         findings: &mut alloc::vec::Vec<Finding>,
-    ) -> Settling {
+    ) -> bool {
         if !self.profile.recent.waiting() {
-            return Settling::default();
+            return false;
         }
         let agent = self.agent;
         let loader = self.profile.loads() || self.history.ever_loaded;
@@ -218,14 +221,14 @@ impl<T> Visitor<T> {
         let moved = self.profile.settle(site, before_us, |page| {
             report_view(&agent, loader, page, shared, site, findings);
         });
-        let before = self.settled;
         if moved && agent.browser {
             self.note_settled(findings);
         }
-        Settling { moved, became_bare: before != Settled::Bare && self.settled == Settled::Bare }
+        moved
     }
 
-    /// Moves the visitor to bare or loader once a page of it has settled, and tells the site.
+    /// Moves the visitor to bare or loader once a page of it has settled, and tells the site. Once a loader, it stays
+    /// one.
     pub(super) fn note_settled(&mut self, findings: &mut alloc::vec::Vec<Finding>) {
         let loader = self.profile.loads() || self.history.ever_loaded;
         let http10 = self.profile.versions.http10;
@@ -237,15 +240,9 @@ impl<T> Visitor<T> {
             (Settled::Bare, true) => findings.push(Finding::Turned { agent, http10, released }),
             (Settled::Bare, false) | (Settled::Loader, _) => {}
         }
-        self.settled = if loader { Settled::Loader } else { Settled::Bare };
+        let stays = self.settled == Settled::Loader;
+        self.settled = if loader || stays { Settled::Loader } else { Settled::Bare };
     }
-}
-
-/// What settling did.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Settling {
-    pub(super) moved: bool,
-    pub(super) became_bare: bool,
 }
 
 /// Tells the site what a settled page view shows: loads by those who load, company among those who do not.
@@ -277,7 +274,7 @@ impl SessionStarts {
         self.minutes[usize::from(self.next)] = minute;
         self.next = (self.next + 1) % 8;
         self.count = (self.count + 1).min(8);
-        let recent = |&&start: &&u32| start + 24 * 60 > minute && start <= minute;
+        let recent = |&&start: &&u32| start.saturating_add(24 * 60) > minute && start <= minute;
         self.minutes[..usize::from(self.count)].iter().filter(recent).count() as u32
     }
 }
