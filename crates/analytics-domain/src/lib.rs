@@ -23,5 +23,5 @@ pub mod detector;
 pub mod throttle;
 pub mod reputation;
 pub mod visit;
-#[cfg(feature = "strategies")]
+#[cfg(any(test, feature = "strategies"))]
 pub mod strategies;

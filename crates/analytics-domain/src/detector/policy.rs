@@ -134,6 +134,13 @@ macro_rules! policy {
                 Self { $($field: policy!(@value $kind $default),)+ }
             }
         }
+
+        #[cfg(any(test, feature = "strategies"))]
+        impl crate::strategies::FromNumbers for $name {
+            fn from_numbers(next: &mut dyn FnMut() -> u64) -> Self {
+                Self { $($field: crate::strategies::FromNumbers::from_numbers(next),)+ }
+            }
+        }
     };
     (@value Points $value:expr) => { Points($value) };
     (@value Share $value:expr) => { Share($value) };
