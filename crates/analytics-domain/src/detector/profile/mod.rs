@@ -1,7 +1,26 @@
 //! What is remembered of one session: running statistics of fixed size, never the history.
+//!
+//! The definitions, which a slow version that keeps every request shares (the tests compare the two):
+//!
+//! - A request is *late* when its time is before that of one that came earlier. It counts in totals and sets; it adds
+//!   no gap, no step and no burst.
+//! - A *dependent* request asks for another page, names the last page viewed on time, and comes within a second of it: it
+//!   was made by that page and counts as an API call.
+//! - A *page view* asks for a page, is not dependent and was not sent elsewhere.
+//! - A view that was answered *waits* for an asset until a request comes 10 s or more later, or until it is the fifth
+//!   last such view. An asset belongs to the latest of the last four views of the page that it names; where referrers
+//!   are not recorded, to the last view.
+//! - A *step* leads from one view on time to the next one of another page.
+//!
+//! What order does at equal times: totals, gaps, bursts and the sets of pages and versions are the same in any order,
+//! unless a referrer makes one of two such requests dependent on the other. What comes *first*, the walk, the trail, forms
+//! and which view an asset belongs to follow the order given. So whoever reads a log fixes that order by the requests'
+//! own content: pages before everything else, then by hash.
 
 mod burst;
 mod gaps;
+#[cfg(test)]
+mod oracle;
 mod pages;
 mod recent;
 mod served;
@@ -51,7 +70,7 @@ pub struct SessionProfile {
     pub loaded_pages: u32,
     /// Sum of load probabilities of all settled pages, loaded or not.
     pub expected_all: f64,
-    /// Posts, accepted or refused, where neither the path nor its referrer had been served.
+    /// Posts, accepted or refused, where neither the path nor its referrer had been served, and referrers are recorded.
     pub unserved_posts: u32,
     /// Posts, accepted or refused, at most 3 s after the page that holds the form.
     pub quick_posts: u32,
@@ -227,9 +246,9 @@ impl SessionProfile {
             self.headers.hints_missing |= headers.hints_missing;
         }
         if first {
-            let unnamed = matches!(request.referrer, ReferrerFacts::Missing | ReferrerFacts::Unobserved);
-            self.robots_first =
-                request.kind == RequestKind::Robots && unnamed && request.path == "/robots.txt";
+            self.robots_first = request.kind == RequestKind::Robots
+                && request.referrer == ReferrerFacts::Missing
+                && request.path == "/robots.txt";
         }
         let mut effect = Effect { moved: first, ..Effect::default() };
         effect.moved |= self.probes.note(request);
@@ -291,7 +310,7 @@ impl SessionProfile {
 
     /// Time from the first to the newest request in microseconds, at least 0.
     pub fn span_us(&self) -> i64 {
-        self.last_us - self.first_us
+        self.last_us.saturating_sub(self.first_us)
     }
 
     /// Page views per minute over the session's length; `None` when it is shorter than a microsecond.
@@ -332,7 +351,7 @@ impl SessionProfile {
             return false;
         }
         let since = self.last_page_us.max(self.last_dependent_us);
-        let within = since.is_some_and(|at| now_us >= at && now_us - at <= SECOND_US);
+        let within = since.is_some_and(|at| (0..=SECOND_US).contains(&now_us.saturating_sub(at)));
         if within {
             self.last_dependent_us = Some(now_us);
         }
@@ -364,7 +383,7 @@ impl SessionProfile {
         self.referrer_of_view(served, request, first_view, known_before, effect);
         if !late {
             if let Some(last) = self.last_page_us {
-                self.gaps.push(now_us - last);
+                self.gaps.push(now_us.saturating_sub(last));
                 self.referrers.linked += u32::from(self.is_linked(request));
             }
             self.walk.step(request.page, request.path, request.number);
@@ -413,7 +432,7 @@ impl SessionProfile {
     ) {
         let counts = &mut self.referrers;
         counts.observed |= request.referrer != ReferrerFacts::Unobserved;
-        if !first_view && counts.observed {
+        if !first_view && request.referrer != ReferrerFacts::Unobserved {
             let missing = request.referrer == ReferrerFacts::Missing;
             counts.inner_views += 1;
             counts.inner_missing += u32::from(missing);
@@ -481,10 +500,12 @@ impl SessionProfile {
             ReferrerFacts::Missing | ReferrerFacts::External { .. } | ReferrerFacts::Unobserved => None,
         };
         let was_served = served.maybe(request.page) || form.is_some_and(|page| served.maybe(page));
-        self.unserved_posts += u32::from(!was_served);
+        // Where referrers are not recorded, the form may have stood on any page.
+        let known = request.referrer != ReferrerFacts::Unobserved;
+        self.unserved_posts += u32::from(known && !was_served);
         let viewed =
             form.and_then(|page| self.recent.viewed_at(page)).or_else(|| self.recent.viewed_at(request.page));
-        let quick = viewed.is_some_and(|at| (0..=QUICK_POST_US).contains(&(now_us - at)));
+        let quick = viewed.is_some_and(|at| (0..=QUICK_POST_US).contains(&now_us.saturating_sub(at)));
         self.quick_posts += u32::from(quick);
         if !was_served {
             effect.trail = effect.trail.or(self.trail.post(request.page));

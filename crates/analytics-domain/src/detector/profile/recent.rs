@@ -22,6 +22,7 @@ pub struct RecentPage {
 pub struct RecentPages {
     slots: [RecentPage; 4],
     next: u8,
+    filled: u8,
     open: u8,
 }
 
@@ -32,23 +33,23 @@ impl RecentPages {
         let left = slot.open.then_some(*slot);
         *slot = RecentPage { open: true, ..page };
         self.next = (self.next + 1) % 4;
+        self.filled = (self.filled + 1).min(4);
         self.open += u8::from(left.is_none());
         left
     }
 
-    /// Notes that an asset was requested for the page it names, or for the newest where assets name none.
+    /// Notes that an asset was requested for the page it names, or for the newest where assets name none. Of several
+    /// views of the page it is the one of the latest time, and of those the one that came last.
     pub fn load(&mut self, named: Option<u64>) {
-        let newest = (self.next + 3) % 4;
-        let slot = match named {
-            Some(page) => self
-                .slots
-                .iter_mut()
-                .filter(|slot| slot.page == page && slot.at_us != 0)
-                .max_by_key(|slot| slot.at_us),
-            None => Some(&mut self.slots[usize::from(newest)]),
+        let age = |slot: usize| (usize::from(self.next) + 3 - slot) % 4;
+        let loaded = match named {
+            Some(page) => (0..usize::from(self.filled))
+                .filter(|&slot| self.slots[slot].page == page)
+                .max_by_key(|&slot| (self.slots[slot].at_us, core::cmp::Reverse(age(slot)))),
+            None => (0..usize::from(self.filled)).min_by_key(|&slot| age(slot)),
         };
-        if let Some(slot) = slot {
-            slot.loaded = true;
+        if let Some(slot) = loaded {
+            self.slots[slot].loaded = true;
         }
     }
 
@@ -69,7 +70,8 @@ impl RecentPages {
 
     /// When this page was last viewed among the recent ones, in microseconds since the epoch.
     pub fn viewed_at(&self, page: u64) -> Option<i64> {
-        self.slots.iter().filter(|slot| slot.at_us != 0 && slot.page == page).map(|slot| slot.at_us).max()
+        let filled = &self.slots[..usize::from(self.filled)];
+        filled.iter().filter(|slot| slot.page == page).map(|slot| slot.at_us).max()
     }
 
     /// Whether any view waits.
@@ -111,6 +113,28 @@ mod tests {
         recent.load(Some(1));
         assert_eq!(recent.settle(30).map(|s| (s.page, s.loaded)), Some((1, true)));
         assert_eq!(recent.settle(30).map(|s| (s.page, s.loaded)), Some((2, false)));
+    }
+
+    #[test]
+    fn an_asset_loads_the_view_that_came_last_of_two_at_one_time() {
+        let mut recent = RecentPages::default();
+        for page in 2..=4 {
+            recent.push(view(page, 0));
+        }
+        recent.push(view(1, 10));
+        recent.push(RecentPage { new: true, ..view(1, 10) });
+        recent.load(Some(1));
+        let settled: std::vec::Vec<_> = core::iter::from_fn(|| recent.settle(10)).collect();
+        assert!(settled.iter().all(|page| page.loaded == page.new), "{settled:?}");
+    }
+
+    #[test]
+    fn a_view_at_the_epoch_is_a_view() {
+        let mut recent = RecentPages::default();
+        recent.push(view(1, 0));
+        recent.load(Some(1));
+        assert_eq!(recent.viewed_at(1), Some(0));
+        assert_eq!(recent.settle(0).map(|settled| settled.loaded), Some(true));
     }
 
     #[test]

@@ -8,6 +8,7 @@
 /// those are equal the step follows neither direction.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Walk {
+    begun: bool,
     page: u64,
     head: [u8; HEAD],
     head_len: u8,
@@ -22,6 +23,7 @@ pub struct Walk {
 impl Default for Walk {
     fn default() -> Self {
         Self {
+            begun: false,
             page: 0,
             head: [0; HEAD],
             head_len: 0,
@@ -39,11 +41,10 @@ impl Walk {
     /// Takes the step to this page: its hash, its path and the last number in it.
     pub fn step(&mut self, page: u64, path: &str, number: Option<u64>) {
         let head = &path.as_bytes()[..path.len().min(HEAD)];
-        let first = self.head_len == 0;
-        if !first && page == self.page {
+        if self.begun && page == self.page {
             return;
         }
-        if !first {
+        if self.begun {
             self.steps = self.steps.saturating_add(1);
             match head.cmp(&self.head[..usize::from(self.head_len)]) {
                 core::cmp::Ordering::Greater => self.ascending = self.ascending.saturating_add(1),
@@ -60,10 +61,11 @@ impl Walk {
             }
             self.last_change = change;
         }
+        self.begun = true;
         self.page = page;
         self.number = number;
         self.head[..head.len()].copy_from_slice(head);
-        self.head_len = head.len().max(1) as u8;
+        self.head_len = head.len() as u8;
     }
 
     /// Number of steps.
