@@ -20,6 +20,8 @@
 mod observation;
 pub mod policy;
 pub mod profile;
+#[cfg(test)]
+mod properties;
 mod signal;
 mod signals;
 mod subject;
@@ -146,7 +148,8 @@ fn judge_by_category(policy: &CategoryPolicy, subject: &Subject<'_>, tally: &Tal
     for (index, cap) in caps(policy).into_iter().enumerate() {
         let points = tally.points[index].min(cap);
         sum += points;
-        voices += u32::from(points >= policy.voice_from.get() && speaks_alone(index));
+        let speaks = points > 0.0 && points >= policy.voice_from.get();
+        voices += u32::from(speaks && speaks_alone(index));
     }
     let mut score = 100.0 * (1.0 - libm::exp(-sum / policy.scale.get().max(f64::MIN_POSITIVE)));
     if tally.decisive {
