@@ -12,6 +12,8 @@ mod output;
 mod shard;
 mod step;
 mod table;
+#[cfg(test)]
+mod tests;
 mod visitor;
 
 pub use output::{BannedPart, Output};

@@ -337,6 +337,52 @@ impl<T: Default> Shard<T> {
     }
 }
 
+#[cfg(test)]
+impl<T: Default> Shard<T> {
+    /// Whether the client is remembered.
+    pub(super) fn knows(&self, key: &ClientKey) -> bool {
+        self.visitors.find(key).is_some()
+    }
+
+    /// The visitors, list by list, oldest first.
+    pub(super) fn remembered(&self) -> alloc::vec::Vec<&Visitor<T>> {
+        let mut all = alloc::vec::Vec::new();
+        for place in Place::ALL {
+            let mut at = self.visitors.oldest(place);
+            while let Some(slot) = at {
+                all.push(self.visitors.get(slot));
+                at = self.visitors.younger(slot);
+            }
+        }
+        all
+    }
+
+    /// What is kept about networks, against a recount over the visitors.
+    pub(super) fn assert_recounted(&self) {
+        use alloc::collections::BTreeMap;
+        let all = self.remembered();
+        assert_eq!(all.len(), self.len());
+        let (mut networks, mut wide, mut company) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        for visitor in all {
+            let network: &mut (u32, u16) = networks.entry(visitor.key.network).or_default();
+            network.0 += 1;
+            network.1 += u16::from(visitor.is_bare());
+            for around in visitor.key.network.ceilings().into_iter().flatten() {
+                *wide.entry(around).or_default() += 1;
+            }
+            if visitor.is_bare() {
+                *company.entry((visitor.key.network.neighbourhood(), visitor.key.agent)).or_default() += 1;
+            }
+        }
+        let kept: BTreeMap<_, _> = self.networks.iter().map(|(k, v)| (*k, (v.visitors, v.bare))).collect();
+        assert_eq!(kept, networks, "networks");
+        let kept: BTreeMap<_, u32> = self.wide.iter().map(|(k, v)| (*k, v.visitors)).collect();
+        assert_eq!(kept, wide, "blocks of IPv6");
+        let kept: BTreeMap<_, u16> = self.company.iter().map(|(k, v)| (*k, *v)).collect();
+        assert_eq!(kept, company, "company");
+    }
+}
+
 /// When a session that was last active then has ended, if nothing more comes.
 fn deadline(policy: &VisitPolicy, last: DateTime<Utc>) -> DateTime<Utc> {
     last.checked_add_signed(policy.session.gap() + policy.session.lateness())
