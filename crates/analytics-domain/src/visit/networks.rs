@@ -86,6 +86,15 @@ impl Networks {
 }
 
 #[cfg(test)]
+impl Networks {
+    /// Visitors and bare visitors by network.
+    pub(super) fn counts(&self) -> alloc::collections::BTreeMap<ClientNetwork, (u32, u16)> {
+        let states = self.index.iter().map(|&slot| self.slots.get(slot));
+        states.map(|state| (state.key, (state.visitors, state.bare))).collect()
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -278,9 +278,8 @@ impl<T: Default> Shard<T> {
     /// The visitor with the least to lose: one whose standing has lapsed counts as idle, wherever it was put.
     fn next_to_leave(&self, policy: &VisitPolicy, now: DateTime<Utc>) -> Option<u32> {
         let oldest = |place| self.visitors.oldest(place);
-        let lapsed = |place| {
-            oldest(place).filter(|&slot| self.visitors.get(slot).place(policy, now) == Place::Idle)
-        };
+        let lapsed =
+            |place| oldest(place).filter(|&slot| self.visitors.get(slot).place(policy, now) == Place::Idle);
         oldest(Place::Idle)
             .or_else(|| lapsed(Place::WatchedIdle))
             .or_else(|| lapsed(Place::BarredIdle))
@@ -374,8 +373,7 @@ impl<T: Default> Shard<T> {
                 *company.entry((visitor.key.network.neighbourhood(), visitor.key.agent)).or_default() += 1;
             }
         }
-        let kept: BTreeMap<_, _> = self.networks.iter().map(|(k, v)| (*k, (v.visitors, v.bare))).collect();
-        assert_eq!(kept, networks, "networks");
+        assert_eq!(self.networks.counts(), networks, "networks");
         let kept: BTreeMap<_, u32> = self.wide.iter().map(|(k, v)| (*k, v.visitors)).collect();
         assert_eq!(kept, wide, "blocks of IPv6");
         let kept: BTreeMap<_, u16> = self.company.iter().map(|(k, v)| (*k, *v)).collect();

@@ -183,7 +183,8 @@ fn a_visitor_whose_first_asset_comes_late_leaves_no_company_behind() {
 
 #[test]
 fn a_visitor_fits_its_space() {
-    assert!(size_of::<Visitor<()>>() <= 2_048, "{} bytes", size_of::<Visitor<()>>());
+    // 1,208 bytes where pointers have 64 bits.
+    assert!(size_of::<Visitor<()>>() <= 1_536, "{} bytes", size_of::<Visitor<()>>());
 }
 
 proptest! {

@@ -46,8 +46,9 @@ proptest! {
 
 #[test]
 fn a_profile_fits_its_space() {
-    // 1,096 bytes where pointers have 64 bits.
-    assert!(size_of::<SessionProfile>() <= 1_536, "{} bytes", size_of::<SessionProfile>());
+    // 688 bytes where pointers have 64 bits; past eight pages the set of pages stands apart, in 384 bytes more.
+    let bytes = size_of::<SessionProfile>() + 384;
+    assert!(bytes <= 1_536, "{bytes} bytes");
 }
 
 #[test]
