@@ -124,6 +124,7 @@ impl ReadRequest {
     pub(crate) fn bare(at_us: i64, order: u64) -> Self {
         let address = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
         Self {
+            at: DateTime::from_timestamp_micros(at_us).unwrap_or_default(),
             at_us,
             order,
             address,
