@@ -334,3 +334,43 @@ const HEAD_BYTES: usize = 1 << 16;
 const JUMP_US: i64 = 6 * 3_600_000_000;
 /// How long a file that is followed is left alone when it has nothing new.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::replay::read::ReadRequest;
+
+    fn sifted(times: &[i64], next_us: Option<i64>, newest_us: i64) -> (Vec<i64>, u64, i64) {
+        let requests = times.iter().map(|&at_us| ReadRequest::bare(at_us, 0)).collect();
+        let mut batch = Batch { requests, ..Batch::default() };
+        let mut newest = newest_us;
+        sift(&mut batch, next_us, &mut newest);
+        (batch.requests.iter().map(|request| request.at_us).collect(), batch.travellers, newest)
+    }
+
+    #[test]
+    fn a_time_hours_ahead_of_both_neighbours_is_taken_out_also_at_the_edges_of_a_batch() {
+        let far = 10 * JUMP_US;
+        assert_eq!(sifted(&[1, far, 2], None, 0), (vec![1, 2], 1, 2));
+        assert_eq!(sifted(&[far, 2], Some(3), 0), (vec![2], 1, 2));
+        assert_eq!(sifted(&[1, far], Some(2), 0), (vec![1], 1, 1));
+    }
+
+    #[test]
+    fn a_jump_that_the_next_line_agrees_with_stays() {
+        let far = 10 * JUMP_US;
+        assert_eq!(sifted(&[1, far, far + 1], None, 0), (vec![1, far, far + 1], 0, far + 1));
+        assert_eq!(sifted(&[1, far], Some(far - JUMP_US), 0), (vec![1, far], 0, far));
+        assert_eq!(
+            sifted(&[1, far], None, 0),
+            (vec![1, far], 0, far),
+            "nothing speaks against the last line"
+        );
+    }
+
+    #[test]
+    fn no_time_overflows() {
+        assert_eq!(sifted(&[i64::MAX, i64::MIN, 0], None, i64::MIN).1, 0);
+        assert_eq!(sifted(&[i64::MIN, i64::MAX, i64::MIN], None, 0).1, 1);
+    }
+}

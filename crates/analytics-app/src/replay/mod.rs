@@ -10,6 +10,8 @@ mod report;
 mod run;
 mod session_line;
 mod tally;
+#[cfg(test)]
+mod tests;
 mod watch;
 pub mod text;
 

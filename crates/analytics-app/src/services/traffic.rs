@@ -168,3 +168,82 @@ fn minute_of(now: DateTime<Utc>) -> i64 {
 fn minute_start(minute: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(minute.saturating_mul(60), 0).unwrap_or(DateTime::<Utc>::MAX_UTC)
 }
+
+#[cfg(test)]
+mod tests {
+    use analytics_domain::detector::AgentFacts;
+    use analytics_domain::request::ClientNetwork;
+    use analytics_domain::strategies::{ArbitraryRequest, Lines, sequence};
+    use analytics_domain::visit::EndedSession;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A client of its own address, with one of three agents, two of which claim to be browsers.
+    fn client(address: u32) -> (ClientNetwork, AgentFacts) {
+        let agent = AgentFacts {
+            hash: u64::from(address % 3),
+            observed: true,
+            browser: address % 3 < 2,
+            ..AgentFacts::default()
+        };
+        (ClientNetwork::V4(address << 8), agent)
+    }
+
+    fn replayed(lines: &[(u32, i64, ArbitraryRequest)], capacity: usize) -> Vec<EndedSession<()>> {
+        let mut traffic = TrafficService::new(VisitPolicy::default(), capacity);
+        let mut out = Output::default();
+        for (address, at_us, request) in lines {
+            let (network, agent) = client(*address);
+            let client = Client { network, headers: 0, agent: &agent };
+            let now = DateTime::from_timestamp_micros(*at_us).unwrap();
+            traffic.step(client, &request.observation(), now, &mut out);
+        }
+        traffic.finish(&mut out);
+        out.ended.sort_by_key(|ended| (shard_of(ended.key.network), ended.key.agent, ended.serial));
+        out.ended
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn within_a_minute_the_order_of_different_shards_changes_nothing(
+            Lines(lines) in sequence(1..200),
+            addresses in proptest::collection::vec(0u32..30, 200),
+            keys in proptest::collection::vec(any::<u64>(), SHARDS),
+            capacity in proptest::sample::select(&[SHARDS, 100 * SHARDS][..]),
+        ) {
+            let lines: Vec<_> =
+                lines.into_iter().zip(addresses).map(|((at, request), address)| (address, at, request)).collect();
+            let mut shuffled = lines.clone();
+            shuffled.sort_by_key(|(address, at, _)| {
+                (at.div_euclid(60_000_000), keys[shard_of(client(*address).0)])
+            });
+            prop_assert_eq!(replayed(&lines, capacity), replayed(&shuffled, capacity));
+        }
+    }
+
+    #[test]
+    fn a_quiet_session_ends_with_the_minute_in_which_its_gap_has_passed() {
+        let step = |traffic: &mut TrafficService<()>, address, second: i64| {
+            let (network, agent) = client(address);
+            let client = Client { network, headers: 0, agent: &agent };
+            let mut out = Output::default();
+            let now = DateTime::from_timestamp(second, 0).unwrap();
+            traffic.step(client, &ArbitraryRequest::page("/").observation(), now, &mut out);
+            out.ended
+        };
+        let ended = |last: i64, then: i64| {
+            let mut traffic = TrafficService::new(VisitPolicy::default(), 1_000);
+            step(&mut traffic, 1, last);
+            step(&mut traffic, 2, then)
+                .into_iter()
+                .map(|ended| (ended.reason, ended.session.last.timestamp()))
+                .collect::<Vec<_>>()
+        };
+        let minute = 1_780_000_020 / 60 * 60;
+        assert_eq!(ended(minute, minute + 30 * 60), [(EndReason::Inactive, minute)]);
+        assert_eq!(ended(minute + 1, minute + 30 * 60 + 59), []);
+        assert_eq!(ended(minute + 1, minute + 31 * 60), [(EndReason::Inactive, minute + 1)]);
+    }
+}

@@ -4,8 +4,10 @@
 //!
 //! - A request is *late* when its time is before that of one that came earlier. It counts in totals and sets; it adds
 //!   no gap, no step and no burst.
-//! - A *dependent* request asks for another page, names the last page viewed on time, and comes within a second of it: it
-//!   was made by that page and counts as an API call.
+//! - A *linked* request asks for another page than the last one viewed on time and names it; where something was loaded,
+//!   it may also name the page that this view named.
+//! - A *dependent* request is linked and comes within a second of that view, or of another dependent one: it was made by
+//!   that page and counts as an API call.
 //! - A *page view* asks for a page, is not dependent and was not sent elsewhere.
 //! - A view that was answered *waits* for an asset until a request comes 10 s or more later, or until it is the fifth
 //!   last such view. An asset belongs to the latest of the last four views of the page that it names; where referrers

@@ -131,17 +131,34 @@ impl<'a> Slow<'a> {
         let mut slow = Self { lines, late, dependent: Vec::new(), view: Vec::new() };
         for (i, (at, request)) in lines.iter().enumerate() {
             let page = request.kind == RequestKind::Page;
-            let last = slow.views().rfind(|&j| !slow.late[j]).map(|j| &lines[j]);
-            let dependent = last.is_some_and(|(before, viewed)| {
-                let names =
-                    matches!(request.referrer, ReferrerFacts::Internal { page, .. } if page == viewed.page);
-                page && names && request.page != viewed.page && (0..1_000_000).contains(&(at - before))
-            });
+            let last = slow.views().rfind(|&j| !slow.late[j]);
+            let since = last.map(|last| (last + 1..i).rfind(|&j| slow.dependent[j]).unwrap_or(last));
+            let soon = since.is_some_and(|since| (0..=1_000_000).contains(&(at - lines[since].0)));
+            let dependent = page && soon && slow.is_linked(i);
             slow.dependent.push(dependent);
             slow.view.push(page && !dependent && !request.observation().redirected());
-            debug_assert_eq!(slow.view.len(), i + 1);
         }
         slow
+    }
+
+    /// Whether a request follows a link of the last page viewed on time before it, or where something was loaded of the
+    /// page that this view named.
+    fn is_linked(&self, i: usize) -> bool {
+        let Some(last) = self.views().rfind(|&j| j < i && !self.late[j]) else { return false };
+        let (viewed, request) = (self.request(last), self.request(i));
+        let loaded = (0..i)
+            .any(|j| matches!(self.request(j).kind, RequestKind::Asset | RequestKind::Favicon))
+            || (0..=i).any(|j| self.request(j).status == Some(304));
+        let beside = loaded && self.named(i) == self.named(last);
+        self.named(i).is_some_and(|named| request.page != viewed.page && (named == viewed.page || beside))
+    }
+
+    /// The page of the site that a request names.
+    fn named(&self, i: usize) -> Option<u64> {
+        match self.request(i).referrer {
+            ReferrerFacts::Internal { page, .. } => Some(page),
+            ReferrerFacts::External { .. } | ReferrerFacts::Missing | ReferrerFacts::Unobserved => None,
+        }
     }
 
     /// Page views so far, by position.
@@ -187,7 +204,14 @@ impl<'a> Slow<'a> {
             robots: self.count(|_, r| r.kind == K::Robots),
             api: self.count(|i, r| r.kind == K::Api || self.dependent[i]),
             heads: self.count(|_, r| r.method == Method::Head),
-            posts: self.count(|_, r| r.method == Method::Post),
+            api_unnamed: self
+                .count(|_, r| r.kind == K::Api && r.method.is_read() && r.referrer == ReferrerFacts::Missing),
+            posts: self.count(|_, r| r.method == Method::Post && r.kind != K::Beacon),
+            refused_posts: self.count(|_, r| {
+                r.method == Method::Post
+                    && r.kind != K::Beacon
+                    && matches!(r.status, Some(400 | 401 | 403 | 422))
+            }),
             not_modified: self.count(|_, r| r.status == Some(304)),
             errors_4xx: self.count(|_, r| within(400..500, r.status)),
             errors_5xx: self.count(|_, r| within(500..600, r.status)),
@@ -216,6 +240,7 @@ impl<'a> Slow<'a> {
             views.windows(2).map(|pair| self.lines[pair[1]].0 - self.lines[pair[0]].0).collect();
         prop_assert_eq!(gaps.count() as usize, list.len());
         prop_assert_eq!(gaps.smallest_us(), list.iter().min().copied());
+        prop_assert_eq!(gaps.largest_us(), list.iter().max().copied());
         prop_assert_eq!(gaps.under_a_second() as usize, list.iter().filter(|&&gap| gap < 1_000_000).count());
         let equal = |pair: &[i64]| (pair[1] - pair[0]).abs() <= 1_000 && pair[1] >= 1_000_000;
         let longest = (0..list.len())
@@ -282,9 +307,15 @@ impl<'a> Slow<'a> {
         let of = |i: &usize| self.request(*i).referrer;
         let inner = views.iter().skip(1).filter(|i| of(i) != R::Unobserved);
         let foreign = |i: &usize| match of(i) {
-            R::External { host, shared: false, .. } => Some(host),
+            R::External { host, shared: false, .. } if self.request(*i).succeeded() => Some(host),
             R::External { .. } | R::Internal { .. } | R::Missing | R::Unobserved => None,
         };
+        let others: Vec<(usize, u64)> = views
+            .iter()
+            .filter_map(|&i| Some((i, self.named(i)?)))
+            .filter(|&(i, page)| page != self.request(i).page)
+            .collect();
+        let other = others.iter();
         let hosts: Vec<u64> = views.iter().filter_map(foreign).collect();
         let before_first = |i: usize| {
             (0..i).any(|j| matches!(self.request(j).kind, RequestKind::Asset | RequestKind::Favicon))
@@ -300,9 +331,13 @@ impl<'a> Slow<'a> {
             first_names_itself: named.is_some_and(|(i, page, root)| page == self.request(i).page && !root),
             first_names_unserved: named
                 .is_some_and(|(i, page, _)| page != self.request(i).page && !before_first(i)),
+            unserved: other.clone().filter(|&&(i, page)| !self.served(i).maybe(page)).count() as u32,
+            served: other.filter(|&&(i, page)| self.served(i).maybe(page)).count() as u32,
             external: hosts.len() as u32,
             same_external: hosts.iter().filter(|&host| *host == hosts[0]).count() as u32,
             spam: views.iter().filter(|i| matches!(of(i), R::External { spam: true, .. })).count() as u32,
+            linked: self.on_time_views().into_iter().filter(|&i| self.is_linked(i)).count() as u32,
+            assets: self.count(|i, r| r.kind == RequestKind::Asset && self.named(i).is_some()),
             external_host: hosts.first().copied().unwrap_or(0),
         }
     }
@@ -336,6 +371,8 @@ impl<'a> Slow<'a> {
             distinct: marks.len() as u8,
             requests: counted.len() as u32,
             trap: self.count(|_, r| r.trap) > 0,
+            strong: counted.iter().filter(|(_, strength, _)| *strength == ProbeStrength::Strong).count()
+                as u32,
             exploits: counted.iter().filter(exploit).count() as u32,
             seen,
         }
@@ -343,7 +380,7 @@ impl<'a> Slow<'a> {
 
     fn is_post(&self, i: usize) -> bool {
         let request = self.request(i);
-        request.method == Method::Post && request.succeeded() && request.kind != RequestKind::Beacon
+        request.method == Method::Post && request.found() && request.kind != RequestKind::Beacon
     }
 
     /// The last four answered views before the request.
@@ -353,27 +390,23 @@ impl<'a> Slow<'a> {
     }
 
     fn posts(&self) -> (u32, u32) {
-        let form = |r: &Observation<'_>| match r.referrer {
-            ReferrerFacts::Internal { page, .. } => Some(page),
-            ReferrerFacts::External { .. } | ReferrerFacts::Missing | ReferrerFacts::Unobserved => None,
-        };
-        let unserved = self.count(|i, r| {
-            let served = self.served(i);
-            let known = r.referrer != ReferrerFacts::Unobserved;
-            self.is_post(i)
-                && known
-                && !served.maybe(r.page)
-                && !form(r).is_some_and(|page| served.maybe(page))
-        });
+        let unserved = self
+            .count(|i, r| self.is_post(i) && r.referrer != ReferrerFacts::Unobserved && !self.form_served(i));
         let quick = self.count(|i, r| {
             let recent = self.recent(i);
             let viewed = |page: u64| {
                 recent.iter().filter(|&&j| self.request(j).page == page).map(|&j| self.lines[j].0).max()
             };
-            let at = form(r).and_then(viewed).or_else(|| viewed(r.page));
+            let at = self.named(i).and_then(viewed).or_else(|| viewed(r.page));
             self.is_post(i) && at.is_some_and(|at| (0..=3_000_000).contains(&(self.lines[i].0 - at)))
         });
         (unserved, quick)
+    }
+
+    /// Whether the path posted to, or the page named as its form, was served before.
+    fn form_served(&self, i: usize) -> bool {
+        let served = self.served(i);
+        served.maybe(self.request(i).page) || self.named(i).is_some_and(|page| served.maybe(page))
     }
 
     fn versions(&self) -> Versions {
@@ -393,12 +426,12 @@ impl<'a> Slow<'a> {
         }
     }
 
-    /// The first three views, or those up to the first post.
+    /// The first three views, or those up to the first post of a form that was not served.
     fn trail(&self) -> Trail {
         let mut trail = Trail::default();
         for i in 0..self.lines.len() {
             let page = self.request(i).page;
-            if trail.views < 3 && self.is_post(i) {
+            if trail.views < 3 && self.is_post(i) && !self.form_served(i) {
                 trail = Trail { hash: mix(mix(trail.hash, page), 0x504f_5354), views: 3 };
             }
             if trail.views < 3 && self.view[i] {
