@@ -225,20 +225,23 @@ pub fn client_network() -> impl Strategy<Value = ClientNetwork> {
 
 /// Any facts of an agent, also those that no text gives.
 pub fn agent_facts() -> impl Strategy<Value = AgentFacts> {
-    let marks = (any::<u64>(), any::<bool>(), any::<bool>(), any::<bool>());
+    let marks = (any::<u64>(), any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
     let engine = (select(&[Engine::Chrome, Engine::Firefox][..]), any::<u16>());
     let verification = select(&[Verification::Verified, Verification::Spoofed, Verification::Unknown][..]);
     let declared = option::weighted(0.3, select(&AutomationKind::ALL[..]));
     (marks, declared, option::of(engine), option::of(any::<i32>()), verification).prop_map(
-        |((hash, observed, missing, browser), declared, engine, released, verification)| AgentFacts {
-            hash,
-            observed,
-            missing,
-            browser,
-            declared,
-            engine,
-            released,
-            verification,
+        |((hash, observed, missing, browser, text_only), declared, engine, released, verification)| {
+            AgentFacts {
+                hash,
+                observed,
+                missing,
+                browser,
+                text_only,
+                declared,
+                engine,
+                released,
+                verification,
+            }
         },
     )
 }

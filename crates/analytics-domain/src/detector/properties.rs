@@ -139,8 +139,7 @@ proptest! {
         let agent = AgentFacts { hash: case.agent.hash, missing: true, ..AgentFacts::default() };
         silent(&Case { agent, ..case }, policy, |kind| {
             matches!(kind.category(), Category::Declared | Category::Impostor | Category::BrowserAge)
-                || matches!(kind, SignalKind::BarePages | SignalKind::FewAssets | SignalKind::RobotsFirst)
-                || kind.category() == Category::Cohort
+                || matches!(kind, SignalKind::FewAssets | SignalKind::RobotsFirst)
         })?;
     }
 
