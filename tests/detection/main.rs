@@ -17,15 +17,14 @@ fn each_pattern_is_taken_for_what_it_is() {
         let sessions = replayed(&pattern);
         assert_eq!(sessions.len(), pattern.sessions, "{}", pattern.name);
         let expected: &[Class] = match pattern.kind {
-            PatternKind::Human => &[Class::Human],
+            // A spammer posts a form that was never served: one kind of evidence, and one alone flags nobody.
+            PatternKind::Human | PatternKind::Spammer => &[Class::Human],
             PatternKind::Crawler | PatternKind::FeedReader | PatternKind::Monitor => {
                 &[Class::DeclaredBot, Class::AiAgent]
             }
             PatternKind::Scanner => &[Class::Bot],
             // A site that nobody else visits has no norms: how a client walks is then all that speaks.
             PatternKind::Scraper => &[Class::Bot, Class::Suspected],
-            // Posting a form that was never served is one kind of evidence, and one alone flags nobody.
-            PatternKind::Spammer => &[Class::Human],
         };
         let expected: Vec<Value> =
             expected.iter().map(|class| serde_json::to_value(class).unwrap()).collect();
