@@ -191,7 +191,7 @@ fn sides(out: &mut String, report: &Report) {
     table.write(out);
     let _ = writeln!(
         out,
-        "  Automation is undeclared + declared + AI agents. A visitor counts in each class it has sessions of.\n  \
+        "  Automation is undeclared + declared + AI agents. A visitor counts in each class of its sessions.\n  \
          In the tables below suspected sessions count as people."
     );
 }

@@ -104,7 +104,7 @@ mod tests {
         let verdict = world.verdict();
         let timing = verdict.signals.iter().find(|signal| signal.kind == SignalKind::RegularTiming);
         let timing = timing.expect("gaps of exactly five seconds are regular");
-        assert_eq!((timing.category, timing.decisive), (Category::Timing, false));
+        assert_eq!((timing.category, timing.decisive), (Category::Timing, true), "38 even gaps decide");
         assert!(timing.evidence.figure < timing.evidence.limit);
         assert!(verdict.reason().contains("sequential_navigation"));
     }
@@ -112,10 +112,12 @@ mod tests {
     #[test]
     fn test_behavioral_threshold_checking() {
         let world = World::of(FIREFOX);
-        world.after(1, &probe("/.env"));
-        world.after(60, &probe("/.git/config"));
+        world.after(1, &probe("/wp-login.php"));
+        world.after(60, &probe("/blog/xmlrpc.php"));
         assert!(!world.verdict().class.is_bot(), "two probes are suspicious and do not decide");
-        assert_eq!(world.after(60, &probe("/backup.sql")), Class::Bot, "three do");
+        assert_eq!(world.after(60, &probe("/admin")), Class::Bot, "three do");
+        let world = World::of(FIREFOX);
+        assert_eq!(world.after(1, &probe("/.env")), Class::Bot, "nobody types the name of a secret file");
     }
 
     #[test]

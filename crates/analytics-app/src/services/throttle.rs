@@ -72,7 +72,7 @@ mod tests {
         let agent = agent("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0");
         let client = Client { network: NETWORK, headers: 0, agent: &agent };
         assert_eq!(service.level(&client.key()), ThrottleLevel::Normal);
-        for path in ["/.env", "/.git/config", "/backup.sql"] {
+        for path in ["/wp-login.php", "/blog/xmlrpc.php", "/admin"] {
             service.check(client, &probe(path));
             clock.advance(TimeDelta::seconds(31));
         }
@@ -106,7 +106,7 @@ mod tests {
         let (service, clock) = service(Mode::Enforce);
         let agent = agent("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0");
         let client = Client { network: NETWORK, headers: 0, agent: &agent };
-        for path in ["/.env", "/.git/config", "/backup.sql"] {
+        for path in ["/wp-login.php", "/blog/xmlrpc.php", "/admin"] {
             service.check(client, &probe(path));
             clock.advance(TimeDelta::seconds(31));
         }
