@@ -234,3 +234,5 @@ impl Listener for Record {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod docs_test;

@@ -334,8 +334,8 @@ policy! {
         /// Coefficient of variation. Reading times vary by more than their mean.
         variation: Share = 0.1,
         /// Even gaps over mostly different pages that decide. A page that reloads itself shows one page; a person who
-        /// turns pages varies by a third.
-        metronome_gaps: u32 = 20,
+        /// turns pages varies by a third, and is this even over twelve gaps one time in a million.
+        metronome_gaps: u32 = 12,
         /// Points for `equal_run` gaps in a row that are equal to the millisecond (or to the clock of the log).
         equal_gaps: Points = 20.0,
         /// Equal gaps in a row.
@@ -435,8 +435,8 @@ policy! {
         feed_only: Points = 22.0,
         /// Requests for feeds from which it is polling.
         feed_requests: u32 = 3,
-        /// Points for `api_requests` API calls that name no page, by a browser's agent that was never shown one. A script in
-        /// a page names its page.
+        /// Points for `api_requests` API calls that name no page, by a browser's agent or none that was never shown one. A
+        /// script in a page names its page.
         api_without_page: Points = 20.0,
         /// Such calls from which that means something.
         api_requests: u32 = 20,
@@ -465,7 +465,7 @@ policy! {
     /// Where requests say they come from.
     ReferrerPolicy {
         /// Most points of the category.
-        cap: Points = 30.0,
+        cap: Points = 42.0,
         /// Points for a first page that names itself.
         names_itself: Points = 20.0,
         /// Points for a first request that names a page never served: weak, since addresses change on mobile networks.
@@ -495,8 +495,16 @@ policy! {
         typed: Points = 22.0,
         /// Such pages of one session. People open some pages from bookmarks or another program, one or two at a time.
         typed_views: u32 = 5,
+        /// Points for the same on `typed_often` pages of one session: alone a suspicion, with any other voice a verdict.
+        typed_all: Points = 42.0,
+        /// Such pages of one session that are too many for bookmarks and other programs.
+        typed_often: u32 = 15,
         /// Share of the inner views.
         typed_share: Share = 0.8,
+        /// Assets of one session that must name their pages before it is proven that referrers are sent.
+        typed_assets: u32 = 3,
+        /// Share of real visitors' inner views without referrer above which it says nothing: the site's own links send none.
+        typed_norm: Share = 0.9,
     }
 }
 

@@ -108,6 +108,13 @@ impl Subject<'_> {
             && !self.history.ever_loaded
     }
 
+    /// Whether it is [bare](Self::bare) and had time to be otherwise: a page waited for its assets in vain, now or in a
+    /// session before, or no page was shown at all.
+    pub fn settled_bare(&self) -> bool {
+        let waited = self.profile.bare_pages > 0 || self.history.bare_sessions > 0;
+        self.bare() && (waited || self.profile.counts.page_views == 0)
+    }
+
     /// Whether it is [bare](Self::bare) and claims to be a browser.
     pub fn bare_browser(&self) -> bool {
         self.agent.browser && self.bare()

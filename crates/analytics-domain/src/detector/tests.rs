@@ -193,8 +193,8 @@ fn the_pages_of_a_gallery_turned_by_its_links_are_no_systematic_order() {
 }
 
 #[rstest]
-#[case::below(19, false)]
-#[case::at(20, true)]
+#[case::below(11, false)]
+#[case::at(12, true)]
 fn a_metronome_over_different_pages_decides(#[case] gaps: usize, #[case] decides: bool) {
     // Gaps of 5 s, give or take a third of a second: even, and no two in a row equal.
     let mut client = Scene::browser();
@@ -220,13 +220,15 @@ fn a_page_that_reloads_itself_is_no_metronome() {
 }
 
 #[rstest]
-#[case::below(5, true, false)]
-#[case::at(6, true, true)]
-#[case::never_sends_referrers(6, false, false)]
+#[case::below(5, true, None)]
+#[case::at(6, true, Some(22.0))]
+#[case::few(15, true, Some(22.0))]
+#[case::often(16, true, Some(42.0))]
+#[case::never_sends_referrers(16, false, None)]
 fn addresses_are_typed_where_assets_prove_that_referrers_are_sent(
     #[case] views: usize,
     #[case] assets_name_pages: bool,
-    #[case] fires: bool,
+    #[case] points: Option<f64>,
 ) {
     let mut client = Scene::browser();
     for number in 0..views {
@@ -236,7 +238,7 @@ fn addresses_are_typed_where_assets_prove_that_referrers_are_sent(
         client.get("/style.css", RequestKind::Asset, from);
         client.wait(11 + number as i64 * 7);
     }
-    assert_eq!(client.fired().contains(&SignalKind::TypedAddresses), fires);
+    assert_eq!(client.points(SignalKind::TypedAddresses), points);
 }
 
 #[rstest]
@@ -269,6 +271,21 @@ fn addresses_of_one_network_are_company(#[case] addresses: u16, #[case] points: 
     let mut client = Scene::browser();
     client.history.network_addresses = addresses;
     assert_eq!(client.points(SignalKind::SharedNetwork), points);
+}
+
+#[test]
+fn company_says_nothing_before_a_page_has_waited_for_its_assets() {
+    let mut client = Scene::browser();
+    client.history.network_addresses = 3;
+    client.view("/", ReferrerFacts::Missing);
+    let detector = BehavioralBotDetector::default();
+    let now = |client: &Scene| {
+        detector.assess(&client.subject(&client.profile)).signals.contains(SignalKind::SharedNetwork)
+    };
+    client.wait_us(profile::ASSET_WAIT_US - 1);
+    assert!(!now(&client));
+    client.wait_us(1);
+    assert!(now(&client));
 }
 
 #[rstest]
@@ -469,12 +486,11 @@ impl Scene {
     fn verdict_by(&self, detector: &BehavioralBotDetector) -> Verdict {
         let mut profile = self.profile.clone();
         profile.settle(&self.site, i64::MAX, |_| {});
-        detector.explain(&Subject {
-            profile: &profile,
-            agent: &self.agent,
-            history: &self.history,
-            site: &self.site,
-        })
+        detector.explain(&self.subject(&profile))
+    }
+
+    fn subject<'a>(&'a self, profile: &'a SessionProfile) -> Subject<'a> {
+        Subject { profile, agent: &self.agent, history: &self.history, site: &self.site }
     }
 
     fn fired(&self) -> Vec<SignalKind> {

@@ -7,7 +7,7 @@ use crate::detector::subject::Subject;
 use crate::detector::policy::CohortPolicy;
 
 pub(super) fn signals(policy: &CohortPolicy, subject: &Subject<'_>, out: &mut impl Listener) {
-    if !subject.bare() {
+    if !subject.settled_bare() {
         return;
     }
     let history = subject.history;

@@ -13,12 +13,19 @@ pub(super) fn signals(policy: &ReferrerPolicy, subject: &Subject<'_>, out: &mut 
         out.points(SignalKind::SpamReferrer, policy.spam, f64::from(counts.spam), 0.0);
     }
     let share = f64::from(counts.inner_missing) / f64::from(counts.inner_views.max(1));
-    if counts.inner_missing >= policy.typed_views
+    let norm = subject.site.inner_without_referrer_share();
+    let typed = if counts.inner_missing >= policy.typed_often {
+        Some((policy.typed_all, policy.typed_often))
+    } else {
+        (counts.inner_missing >= policy.typed_views).then_some((policy.typed, policy.typed_views))
+    };
+    if let Some((points, limit)) = typed
         && share >= policy.typed_share.get()
-        && types_addresses(subject)
+        && norm.is_none_or(|norm| norm <= policy.typed_norm.get())
+        && types_addresses(policy, subject)
     {
-        let (figure, limit) = (f64::from(counts.inner_missing), f64::from(policy.typed_views));
-        out.points(SignalKind::TypedAddresses, policy.typed, figure, limit);
+        let figure = f64::from(counts.inner_missing);
+        out.points(SignalKind::TypedAddresses, points, figure, f64::from(limit));
     }
     if !counts.observed || loads {
         return;
@@ -41,7 +48,6 @@ pub(super) fn signals(policy: &ReferrerPolicy, subject: &Subject<'_>, out: &mut 
     if let Some((points, limit)) = repeated {
         out.points(SignalKind::RepeatedReferrer, points, f64::from(views), f64::from(limit));
     }
-    let norm = subject.site.inner_without_referrer_share();
     if counts.inner_missing >= 2
         && share >= policy.inner_share.get()
         && norm.is_some_and(|norm| norm <= policy.inner_norm.get())
@@ -51,8 +57,9 @@ pub(super) fn signals(policy: &ReferrerPolicy, subject: &Subject<'_>, out: &mut 
 }
 
 /// Whether the client opens different pages, and proves by its assets that it sends referrers.
-fn types_addresses(subject: &Subject<'_>) -> bool {
+fn types_addresses(policy: &ReferrerPolicy, subject: &Subject<'_>) -> bool {
     let profile = subject.profile;
     let different = profile.pages.count() * 2 >= profile.counts.page_views;
-    different && profile.referrers.assets >= profile.counts.page_views
+    let named = profile.referrers.assets;
+    different && named >= policy.typed_assets && named * 2 >= profile.counts.assets
 }

@@ -23,14 +23,16 @@ pub(super) fn signals(policy: &ResourcesPolicy, subject: &Subject<'_>, out: &mut
             out.points(SignalKind::BarePages, points, expected, limit);
         }
         let deserted = subject.site.is_deserted(policy.deserted_visitors, policy.deserted_share.get());
-        if weight.is_none() && counts.page_views > 0 && deserted {
+        if weight.is_none() && profile.bare_pages > 0 && deserted {
             out.points(SignalKind::DesertedSite, policy.deserted, f64::from(counts.page_views), 0.0);
         }
         if subject.agent.browser && counts.robots > 0 && profile.robots_first {
             out.decisive(SignalKind::RobotsFirst, policy.robots_first, 1.0, 0.0);
         }
         let (calls, limit) = (counts.api_unnamed, policy.api_requests);
-        if subject.agent.browser && counts.page_views == 0 && calls >= limit {
+        // An app of the site's own calls its API too, but gives a name.
+        let nameless = subject.agent.browser || subject.agent.missing;
+        if nameless && counts.page_views == 0 && calls >= limit {
             out.points(
                 SignalKind::ApiWithoutPage,
                 policy.api_without_page,

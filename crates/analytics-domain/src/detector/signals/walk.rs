@@ -17,8 +17,9 @@ pub(super) fn signals(policy: &WalkPolicy, subject: &Subject<'_>, out: &mut impl
             out.points(SignalKind::Sweep, policy.sweep, share, policy.sweep_share.get());
         }
     }
-    let share =
-        if walk.steps() >= policy.min_sorted_steps { walk.systematic_share() } else { walk.numeric_share() };
+    // By chance one person in forty opens ten pages in a sorted order, so that alone counts against no browser.
+    let sorted = walk.steps() >= policy.min_sorted_steps && !subject.profile.loads();
+    let share = if sorted { walk.systematic_share() } else { walk.numeric_share() };
     if walk.steps() >= policy.min_steps
         && !linked
         && subject.profile.pages.count() > policy.min_steps
