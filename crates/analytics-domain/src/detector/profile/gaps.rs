@@ -12,8 +12,9 @@ pub struct GapStats {
     m2: f64,
     log_mean: f64,
     log_m2: f64,
-    smallest_us: Option<i64>,
-    largest_us: Option<i64>,
+    /// Meaningless without a gap, as the next is.
+    smallest_us: i64,
+    largest_us: i64,
     last_us: i64,
     equal_run: u16,
     longest_equal_run: u16,
@@ -34,8 +35,9 @@ impl GapStats {
         self.log_mean += delta / n;
         self.log_m2 += delta * (log - self.log_mean);
         self.under_a_second = self.under_a_second.saturating_add(u32::from(gap_us < SECOND_US));
-        self.smallest_us = Some(self.smallest_us.map_or(gap_us, |smallest| smallest.min(gap_us)));
-        self.largest_us = self.largest_us.max(Some(gap_us));
+        let first = self.count == 1;
+        self.smallest_us = if first { gap_us } else { self.smallest_us.min(gap_us) };
+        self.largest_us = if first { gap_us } else { self.largest_us.max(gap_us) };
         let equal = self.count > 1 && (gap_us - self.last_us).abs() <= EQUAL_WITHIN_US && gap_us >= SECOND_US;
         self.equal_run = if equal { self.equal_run.saturating_add(1) } else { 1 };
         self.longest_equal_run = self.longest_equal_run.max(self.equal_run);
@@ -71,13 +73,13 @@ impl GapStats {
     }
 
     /// The smallest gap in microseconds; `None` without a gap.
-    pub const fn smallest_us(&self) -> Option<i64> {
-        self.smallest_us
+    pub fn smallest_us(&self) -> Option<i64> {
+        (self.count > 0).then_some(self.smallest_us)
     }
 
     /// The largest gap in microseconds; `None` without a gap.
-    pub const fn largest_us(&self) -> Option<i64> {
-        self.largest_us
+    pub fn largest_us(&self) -> Option<i64> {
+        (self.count > 0).then_some(self.largest_us)
     }
 
     /// Number of gaps under one second.

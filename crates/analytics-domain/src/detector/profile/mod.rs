@@ -88,7 +88,8 @@ pub struct SessionProfile {
     pub robots_first: bool,
     last_page_us: Option<i64>,
     last_page: u64,
-    last_dependent_us: Option<i64>,
+    /// Time of the newest request that the last page view made, or of that view; meaningless without one.
+    last_dependent_us: i64,
     last_named: Option<u64>,
 }
 
@@ -352,10 +353,10 @@ impl SessionProfile {
         if !self.is_linked(request) {
             return false;
         }
-        let since = self.last_page_us.max(self.last_dependent_us);
-        let within = since.is_some_and(|at| (0..=SECOND_US).contains(&now_us.saturating_sub(at)));
+        let since = now_us.saturating_sub(self.last_dependent_us);
+        let within = self.last_page_us.is_some() && (0..=SECOND_US).contains(&since);
         if within {
-            self.last_dependent_us = Some(now_us);
+            self.last_dependent_us = now_us;
         }
         within
     }
@@ -391,7 +392,7 @@ impl SessionProfile {
             self.walk.step(request.page, request.path, request.number);
             self.last_page_us = Some(now_us);
             self.last_page = request.page;
-            self.last_dependent_us = None;
+            self.last_dependent_us = now_us;
             self.last_named = match request.referrer {
                 ReferrerFacts::Internal { page, .. } => Some(page),
                 ReferrerFacts::Unobserved | ReferrerFacts::Missing | ReferrerFacts::External { .. } => None,
