@@ -27,8 +27,8 @@ pub struct TrafficService<T> {
     shards: Vec<Mutex<Shard<T>>>,
     /// The minute that is open, since the epoch; the smallest value before the first request.
     minute: AtomicI64,
-    /// What live callers found in the open minute.
-    found: Mutex<Vec<Finding>>,
+    /// What live callers found in the open minute, by shard, so that callers of different shards share nothing.
+    found: Vec<Mutex<Vec<Finding>>>,
     /// What ended while a live minute was closed, until it is taken.
     left: Mutex<Output<T>>,
 }
@@ -42,7 +42,7 @@ impl<T: Default> TrafficService<T> {
             site: RwLock::default(),
             shards: (0..SHARDS).map(|_| Mutex::new(Shard::new(each))).collect(),
             minute: AtomicI64::new(i64::MIN),
-            found: Mutex::default(),
+            found: (0..SHARDS).map(|_| Mutex::default()).collect(),
             left: Mutex::default(),
         }
     }
@@ -82,7 +82,7 @@ impl<T: Default> TrafficService<T> {
             (step, class)
         };
         if !out.findings.is_empty() {
-            self.found.lock().append(&mut out.findings);
+            self.found[shard_of(client.network)].lock().append(&mut out.findings);
         }
         if !out.is_empty() {
             self.left.lock().append(&mut out);
@@ -144,9 +144,8 @@ impl<T: Default> TrafficService<T> {
             let site = self.site.read();
             shard.lock().tick(&self.policy, &site, since, start, &mut out);
         }
-        let mut found = std::mem::take(&mut *self.found.lock());
-        found.append(&mut out.findings);
-        self.site.write().learn(found, start.timestamp_micros());
+        let found = self.found.iter().flat_map(|found| std::mem::take(&mut *found.lock()));
+        self.site.write().learn(found.chain(out.findings.drain(..)), start.timestamp_micros());
         if !out.is_empty() {
             self.left.lock().append(&mut out);
         }
