@@ -59,11 +59,11 @@ impl<T: Default> TrafficService<T> {
         let open = *self.minute.get_mut();
         if minute > open {
             if open != i64::MIN {
+                let (since, start) = tick_times(open, minute);
                 for shard in &mut self.shards {
-                    let (since, start) = tick_times(open, minute);
                     shard.get_mut().tick(&self.policy, self.site.get_mut(), since, start, out);
                 }
-                self.site.get_mut().learn(out.findings.drain(..), minute_start(minute).timestamp_micros());
+                self.site.get_mut().learn(out.findings.drain(..), start.timestamp_micros());
             }
             *self.minute.get_mut() = minute;
         }

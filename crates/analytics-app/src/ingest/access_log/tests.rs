@@ -442,29 +442,7 @@ fn reason(format: LogFormat, line: &[u8]) -> BadLineReason {
 
 /// A request for `/` by 192.0.2.7 at a fixed time, with nothing else known.
 fn plain() -> LogRecord<'static> {
-    LogRecord {
-        at: at("2000-10-10T13:55:36Z"),
-        peer: ip("192.0.2.7"),
-        method: "GET",
-        target: "/",
-        protocol: None,
-        status: None,
-        bytes: None,
-        referrer: None,
-        user_agent: None,
-        host: None,
-        forwarded_for: None,
-        user: None,
-        duration_us: None,
-        accept: None,
-        accept_language: None,
-        accept_encoding: None,
-        sec_fetch_site: None,
-        sec_fetch_mode: None,
-        sec_fetch_dest: None,
-        sec_fetch_user: None,
-        sec_ch_ua: None,
-    }
+    LogRecord { method: "GET", target: "/", ..LogRecord::bare(at("2000-10-10T13:55:36Z"), ip("192.0.2.7")) }
 }
 
 fn at(text: &str) -> DateTime<Utc> {
