@@ -1,5 +1,7 @@
 //! Adapters that are wrong on purpose: the in-memory one behind a wrapper that makes one mistake.
 
+mod requests;
+
 use std::sync::Arc;
 
 use analytics_domain::event::{AnalyticsEvent, EventProperties, PropertyValue};
@@ -7,7 +9,9 @@ use analytics_domain::ids::{FingerprintHash, SessionId};
 use analytics_domain::reputation::{Ban, BanSubject, ReputationState};
 use analytics_domain::session::{AnalyticsSession, EndReason, NanoDollars, SessionRecord, Text};
 use analytics_domain::throttle::ThrottleLevel;
-use analytics_inmemory::{Capacity, InMemoryBans, InMemoryEvents, InMemoryFingerprints, InMemorySessions};
+use analytics_inmemory::{
+    Capacity, InMemoryBans, InMemoryEvents, InMemoryFingerprints, InMemoryRequests, InMemorySessions,
+};
 use analytics_ports::contract::Stores;
 use analytics_ports::{
     BanCursor, BanRepository, BatchLimit, EndedSession, EventCursor, EventRepository, FingerprintRecord,
@@ -16,6 +20,8 @@ use analytics_ports::{
 };
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
+
+use self::requests::FaultyRequests;
 
 /// One mistake that an adapter may make.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +56,14 @@ pub(crate) enum Fault {
     RoundsNumbersOfEvents,
     ListsEventsNewestFirst,
     DeletesEventsAtExactlyBefore,
+    DropsEverySecondRequest,
+    CountsKnownRequestsAsNew,
+    ReadsAnUnknownStatusAsZero,
+    ForgetsWhyARequestWasRefused,
+    KeepsHashesAsFloats,
+    ListsRequestsByTheirIdAlone,
+    DeletesRequestsByTheirTime,
+    DeletesRequestsAtExactlyBefore,
     ForgetsTheVersionOfAFingerprint,
     ForgetsTheStateOfAFingerprint,
     ListsFingerprintsBackwards,
@@ -93,6 +107,14 @@ impl Fault {
         (Self::RoundsNumbersOfEvents, "events_are_read_back_whole"),
         (Self::ListsEventsNewestFirst, "events_of_one_session_are_walked_oldest_first"),
         (Self::DeletesEventsAtExactlyBefore, "deletion_takes_events_by_their_recording_in_batches"),
+        (Self::DropsEverySecondRequest, "requests_are_read_back_whole"),
+        (Self::CountsKnownRequestsAsNew, "inserting_requests_twice_changes_nothing"),
+        (Self::ReadsAnUnknownStatusAsZero, "requests_of_which_little_is_known_are_read_back_whole"),
+        (Self::ForgetsWhyARequestWasRefused, "the_totals_of_a_session_equal_a_recount_of_its_requests"),
+        (Self::KeepsHashesAsFloats, "requests_are_read_back_whole"),
+        (Self::ListsRequestsByTheirIdAlone, "requests_of_one_session_are_walked_oldest_first"),
+        (Self::DeletesRequestsByTheirTime, "deletion_takes_requests_by_their_recording_in_batches"),
+        (Self::DeletesRequestsAtExactlyBefore, "deletion_takes_requests_by_their_recording_in_batches"),
         (Self::ForgetsTheVersionOfAFingerprint, "a_fingerprint_that_is_not_as_expected_is_a_conflict"),
         (Self::ForgetsTheStateOfAFingerprint, "a_fingerprint_is_read_back_whole_at_version_1"),
         (
@@ -113,6 +135,7 @@ pub(crate) fn stores(fault: Option<Fault>) -> Stores {
     Stores {
         sessions: Arc::new(FaultySessions { kept: InMemorySessions::new(capacity), fault }),
         events: Arc::new(FaultyEvents { kept: InMemoryEvents::new(capacity), fault }),
+        requests: Arc::new(FaultyRequests { kept: InMemoryRequests::new(capacity), fault }),
         fingerprints: Arc::new(FaultyFingerprints { kept: InMemoryFingerprints::new(capacity), fault }),
         bans: Arc::new(FaultyBans { kept: InMemoryBans::new(capacity), fault }),
         guard: Box::new(()),

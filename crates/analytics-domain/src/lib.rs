@@ -18,6 +18,7 @@ pub mod user_agent;
 pub mod identity;
 pub mod session;
 pub mod event;
+pub mod request_row;
 pub mod site;
 pub mod detector;
 pub mod throttle;

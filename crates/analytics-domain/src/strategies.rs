@@ -44,12 +44,14 @@ use crate::ids::{BanId, EventId, FingerprintHash, SessionId, UserId, VisitorId};
 use crate::request::{
     Channel, ClientNetwork, HttpVersion, Method, Network, Probe, ProbeKind, ProbeStrength, RequestKind,
 };
+use crate::request_row::{RequestDecision, RequestFacts, RequestRecord, RequestRow};
 use crate::session::{
     AnalyticsSession, Campaign, EndReason, LandingPage, NewSession, SessionClient, SessionCounters,
     SessionOrigin, SessionPlace, SessionPolicy, SessionUpdate, Text,
 };
 use crate::throttle::{
-    EscalationPolicy, EscalationSettings, Mode, QuotaPolicy, ThrottleLevel, ThrottlePolicy, ThrottleSettings,
+    EscalationPolicy, EscalationSettings, Mode, QuotaPolicy, RefusalReason, ThrottleLevel, ThrottlePolicy,
+    ThrottleSettings,
 };
 use crate::user_agent::{AutomationKind, DeviceType};
 
@@ -441,6 +443,57 @@ pub fn session_counters() -> impl Strategy<Value = SessionCounters> {
     prop_oneof![one, many]
 }
 
+/// Any row of a request.
+pub fn request_row() -> impl Strategy<Value = RequestRow> {
+    let who = (session_id(), visitor_id(), fingerprint_hash());
+    let when = (event_time(), any::<u128>(), any::<u32>());
+    let sizes = (option::of(number()), option::of(number()), option::of(text()), any::<bool>());
+    (who, when, request(), sizes, request_decision()).prop_filter_map(
+        "its time has an id",
+        |(who, when, request, sizes, decision)| {
+            let mut facts = RequestFacts::of(&request.observation());
+            facts.number = facts.number.map(|number| number >> 1);
+            let record = RequestRecord {
+                id: EventId::at(when.0, when.1)?,
+                session: who.0,
+                visitor: who.1,
+                fingerprint: who.2,
+                at: when.0,
+                arrival: when.2,
+                method: request.method,
+                version: request.version,
+                path: Text::cut(&request.path),
+                kind: request.kind,
+                status: request.status,
+                bytes: sizes.0,
+                duration_us: sizes.1,
+                referrer_host: sizes.2,
+                charged: sizes.3,
+                decision,
+                facts,
+            };
+            record.try_into().ok()
+        },
+    )
+}
+
+/// Anything that a throttle may do with a request.
+pub fn request_decision() -> impl Strategy<Value = RequestDecision> {
+    let reason = || select(&RefusalReason::ALL[..]);
+    prop_oneof![
+        2 => Just(RequestDecision::Admitted),
+        1 => reason().prop_map(RequestDecision::WouldRefuse),
+        1 => reason().prop_map(RequestDecision::Refused),
+    ]
+}
+
+/// Any time in whole microseconds that ids of events can say: 1970 to 10889.
+pub fn event_time() -> impl Strategy<Value = DateTime<Utc>> {
+    let last = (1i64 << 48) * 1_000 - 1;
+    prop_oneof![3 => 0..4_000_000_000 * SECOND_US, 1 => 0..=last]
+        .prop_filter_map("chrono can say it", DateTime::from_timestamp_micros)
+}
+
 macro_rules! ids {
     ($($(#[$doc:meta])* $function:ident: $id:ident;)+) => {$(
         $(#[$doc])*
@@ -475,33 +528,17 @@ pub fn level() -> impl Strategy<Value = ThrottleLevel> {
 
 /// Any method.
 pub fn method() -> impl Strategy<Value = Method> {
-    use Method as M;
-    select(&[M::Get, M::Head, M::Post, M::Put, M::Patch, M::Delete, M::Options, M::Other][..])
+    select(&Method::ALL[..])
 }
 
 /// Any kind of request.
 pub fn kind() -> impl Strategy<Value = RequestKind> {
-    use RequestKind as K;
-    select(
-        &[
-            K::Page,
-            K::Api,
-            K::Download,
-            K::Asset,
-            K::Favicon,
-            K::Feed,
-            K::Robots,
-            K::Beacon,
-            K::Preflight,
-            K::Prefetch,
-        ][..],
-    )
+    select(&RequestKind::ALL[..])
 }
 
 /// Any version of HTTP.
 pub fn version() -> impl Strategy<Value = HttpVersion> {
-    use HttpVersion as V;
-    select(&[V::Http09, V::Http10, V::Http11, V::Http2, V::Http3][..])
+    select(&HttpVersion::ALL[..])
 }
 
 /// Any status, also ones that HTTP does not know.
@@ -613,6 +650,11 @@ fn step() -> impl Strategy<Value = i64> {
 
 fn count() -> impl Strategy<Value = u32> {
     prop_oneof![4 => 0u32..20, 1 => any::<u32>()]
+}
+
+/// Any number that a store can keep.
+fn number() -> impl Strategy<Value = u64> {
+    prop_oneof![4 => 0u64..1_000_000, 1 => 0..=i64::MAX.unsigned_abs()]
 }
 
 fn text<const MAX: usize>() -> impl Strategy<Value = Text<MAX>> {

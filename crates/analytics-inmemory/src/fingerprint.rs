@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use hashbrown::HashMap;
 
-use crate::shards::Shards;
+use crate::bounded::{Bounded, Evicted, Part};
 use crate::stats::{Capacity, StoreStats};
 
 /// Reputations of fingerprints in memory, at most as many as the capacity.
@@ -21,26 +21,18 @@ use crate::stats::{Capacity, StoreStats};
 /// smallest hash; those of high risk leave only when there are no others.
 #[derive(Debug)]
 pub struct InMemoryFingerprints {
-    shards: Shards<Shard>,
-    capacity: Capacity,
+    shards: Bounded<Shard>,
 }
 
 impl InMemoryFingerprints {
     /// No fingerprint yet, and room for this many.
     pub fn new(capacity: Capacity) -> Self {
-        Self { shards: Shards::new(capacity.shards()), capacity }
+        Self { shards: Bounded::new(capacity) }
     }
 
     /// How full it is and how many fingerprints left it; those of high risk count as in use.
     pub fn stats(&self) -> StoreStats {
-        self.shards.each().fold(StoreStats::default(), |sum, shard| {
-            sum.plus(StoreStats {
-                entries: shard.rows.len() as u64,
-                capacity: self.capacity.per_shard() as u64,
-                evicted: shard.evicted,
-                evicted_in_use: shard.evicted_high_risk,
-            })
-        })
+        self.shards.stats()
     }
 }
 
@@ -67,7 +59,7 @@ impl FingerprintRepository for InMemoryFingerprints {
         if kept.is_some() {
             shard.remove(record.fingerprint());
         } else {
-            shard.make_room(self.capacity.per_shard());
+            shard.make_room(self.shards.per_shard());
         }
         shard.insert(Versioned { version, value: record.clone() });
         Ok(version)
@@ -117,8 +109,17 @@ struct Shard {
     /// High risk or not, when last seen, which: the order in which they are given up.
     by_seen: BTreeSet<(bool, DateTime<Utc>, FingerprintHash)>,
     high_risk: BTreeSet<FingerprintHash>,
-    evicted: u64,
-    evicted_high_risk: u64,
+    evicted: Evicted,
+}
+
+impl Part for Shard {
+    fn entries(&self) -> usize {
+        self.rows.len()
+    }
+
+    fn evicted(&self) -> Evicted {
+        self.evicted
+    }
 }
 
 impl Shard {
@@ -142,8 +143,7 @@ impl Shard {
         while self.rows.len() >= capacity {
             let Some(&(high_risk, _, hash)) = self.by_seen.first() else { return };
             self.remove(hash);
-            self.evicted += 1;
-            self.evicted_high_risk += u64::from(high_risk);
+            self.evicted.count(high_risk);
         }
     }
 }

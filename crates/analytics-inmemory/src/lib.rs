@@ -14,12 +14,16 @@
 pub mod stats;
 pub mod session;
 pub mod event;
+pub mod request;
 pub mod fingerprint;
 pub mod ban;
+mod journal;
+mod bounded;
 mod shards;
 
 pub use ban::InMemoryBans;
 pub use event::InMemoryEvents;
 pub use fingerprint::InMemoryFingerprints;
+pub use request::InMemoryRequests;
 pub use session::InMemorySessions;
 pub use stats::{Capacity, InvalidCapacity, StoreStats};

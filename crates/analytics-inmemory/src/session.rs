@@ -15,6 +15,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use hashbrown::HashMap;
 
+use crate::bounded::{Bounded, Evicted, Part};
 use crate::shards::Shards;
 use crate::stats::{Capacity, StoreStats};
 
@@ -24,29 +25,20 @@ use crate::stats::{Capacity, StoreStats};
 /// id); where none has ended, the open session with the oldest activity does.
 #[derive(Debug)]
 pub struct InMemorySessions {
-    shards: Shards<Shard>,
+    shards: Bounded<Shard>,
     /// The open sessions of each fingerprint. Locked after a shard of sessions, never before one.
     by_fingerprint: Shards<BTreeSet<(FingerprintHash, DateTime<Utc>, SessionId)>>,
-    capacity: Capacity,
 }
 
 impl InMemorySessions {
     /// No session yet, and room for this many.
     pub fn new(capacity: Capacity) -> Self {
-        let shards = capacity.shards();
-        Self { shards: Shards::new(shards), by_fingerprint: Shards::new(shards), capacity }
+        Self { shards: Bounded::new(capacity), by_fingerprint: Shards::new(capacity.shards()) }
     }
 
-    /// How full it is and how many sessions left it.
+    /// How full it is and how many sessions left it; open ones count as in use.
     pub fn stats(&self) -> StoreStats {
-        self.shards.each().fold(StoreStats::default(), |sum, shard| {
-            sum.plus(StoreStats {
-                entries: shard.rows.len() as u64,
-                capacity: self.capacity.per_shard() as u64,
-                evicted: shard.evicted,
-                evicted_in_use: shard.evicted_open,
-            })
-        })
+        self.shards.stats()
     }
 
     /// Puts the row where the shard keeps its id, and where lists and fingerprints look for it.
@@ -90,12 +82,11 @@ impl InMemorySessions {
     }
 
     fn make_room(&self, shard: &mut Shard) {
-        while shard.rows.len() >= self.capacity.per_shard() {
+        while shard.rows.len() >= self.shards.per_shard() {
             let ended = shard.ended.first().copied();
             let Some((_, id)) = ended.or_else(|| shard.open.first().copied()) else { return };
             self.remove(shard, id);
-            shard.evicted += 1;
-            shard.evicted_open += u64::from(ended.is_none());
+            shard.evicted.count(ended.is_none());
         }
     }
 }
@@ -257,8 +248,7 @@ struct Shard {
     open: BTreeSet<(DateTime<Utc>, SessionId)>,
     ended: BTreeSet<(DateTime<Utc>, SessionId)>,
     by_start: BTreeSet<Reverse<(DateTime<Utc>, SessionId)>>,
-    evicted: u64,
-    evicted_open: u64,
+    evicted: Evicted,
 }
 
 #[derive(Debug)]
@@ -267,6 +257,16 @@ struct Row {
     /// Shared with lists that are being made, so that these copy only what they answer.
     session: Arc<AnalyticsSession>,
     recorded_at: DateTime<Utc>,
+}
+
+impl Part for Shard {
+    fn entries(&self) -> usize {
+        self.rows.len()
+    }
+
+    fn evicted(&self) -> Evicted {
+        self.evicted
+    }
 }
 
 impl Shard {

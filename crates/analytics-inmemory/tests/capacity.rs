@@ -3,22 +3,25 @@
 
 use std::sync::Arc;
 
+use analytics_domain::detector::ReferrerFacts;
 use analytics_domain::event::{AnalyticsEvent, EventName, EventProperties};
 use analytics_domain::ids::{BanId, EventId, FingerprintHash, SessionId, VisitorId};
 use analytics_domain::reputation::{
     Ban, BanReason, BanSubject, ChargedFacts, ReputationPolicy, ReputationState, observe_charged,
 };
-use analytics_domain::request::RequestKind;
+use analytics_domain::request::{Method, RequestKind};
+use analytics_domain::request_row::{RequestDecision, RequestFacts, RequestRecord, RequestRow};
 use analytics_domain::session::{
     AnalyticsSession, EndReason, NewSession, SessionClient, SessionCounters, SessionOrigin, SessionPlace,
-    SessionPolicy, SessionUpdate,
+    SessionPolicy, SessionUpdate, Text,
 };
 use analytics_inmemory::{
-    Capacity, InMemoryBans, InMemoryEvents, InMemoryFingerprints, InMemorySessions, StoreStats,
+    Capacity, InMemoryBans, InMemoryEvents, InMemoryFingerprints, InMemoryRequests, InMemorySessions,
+    StoreStats,
 };
 use analytics_ports::{
     BanRepository, BatchLimit, EventRepository, FingerprintRecord, FingerprintRepository, PageRequest,
-    Recorded, SessionFilter, SessionRepository, StoreError,
+    Recorded, RequestRepository, SessionFilter, SessionRepository, StoreError,
 };
 use chrono::{DateTime, Utc};
 
@@ -61,6 +64,18 @@ async fn the_event_that_was_recorded_first_leaves_a_full_store() {
     assert_eq!(listed.items, [event(1, 1), event(3, 1)]);
     let expected = StoreStats { entries: 2, capacity: 2, evicted: 1, evicted_in_use: 0 };
     assert_eq!(events.stats(), expected);
+}
+
+#[tokio::test]
+async fn the_request_that_was_recorded_first_leaves_a_full_store() {
+    let requests = InMemoryRequests::new(capacity(2));
+    for (number, recorded) in [(1, 20), (2, 10), (3, 30)] {
+        assert_eq!(requests.insert(&[request(number)], at(recorded)).await.unwrap(), 1);
+    }
+    let listed = requests.list_by_session(id(1), PageRequest::first(BatchLimit::default())).await.unwrap();
+    assert_eq!(listed.items, [request(1), request(3)]);
+    let expected = StoreStats { entries: 2, capacity: 2, evicted: 1, evicted_in_use: 0 };
+    assert_eq!(requests.stats(), expected);
 }
 
 #[tokio::test]
@@ -266,6 +281,40 @@ fn event(number: u128, session: u128) -> AnalyticsEvent {
     let name = EventName::new("view").unwrap();
     let id = EventId::at(at(0), number).unwrap();
     AnalyticsEvent::new(id, SessionId::from_u128(session), name, EventProperties::default(), at(0)).unwrap()
+}
+
+/// The request of session 1 with this number in its id.
+fn request(number: u128) -> RequestRow {
+    RequestRecord {
+        id: EventId::at(at(0), number).unwrap(),
+        session: id(1),
+        visitor: VisitorId::from_u128(1),
+        fingerprint: fingerprint(1),
+        at: at(0),
+        arrival: 0,
+        method: Method::Get,
+        version: None,
+        path: Text::cut("/"),
+        kind: RequestKind::Page,
+        status: None,
+        bytes: None,
+        duration_us: None,
+        referrer_host: None,
+        charged: true,
+        decision: RequestDecision::Admitted,
+        facts: RequestFacts {
+            page: 0,
+            directory: 0,
+            number: None,
+            probe: None,
+            trap: false,
+            referrer: ReferrerFacts::Missing,
+            campaign: None,
+            headers: None,
+        },
+    }
+    .try_into()
+    .unwrap()
 }
 
 fn record(number: u128, minute: i64, flagged: bool) -> FingerprintRecord {

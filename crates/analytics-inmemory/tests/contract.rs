@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use analytics_inmemory::{Capacity, InMemoryBans, InMemoryEvents, InMemoryFingerprints, InMemorySessions};
+use analytics_inmemory::{
+    Capacity, InMemoryBans, InMemoryEvents, InMemoryFingerprints, InMemoryRequests, InMemorySessions,
+};
 use analytics_ports::contract::{self, Stores};
 
 macro_rules! stamp {
@@ -20,6 +22,7 @@ fn fresh() -> Stores {
     Stores {
         sessions: Arc::new(InMemorySessions::new(capacity)),
         events: Arc::new(InMemoryEvents::new(capacity)),
+        requests: Arc::new(InMemoryRequests::new(capacity)),
         fingerprints: Arc::new(InMemoryFingerprints::new(capacity)),
         bans: Arc::new(InMemoryBans::new(capacity)),
         guard: Box::new(()),

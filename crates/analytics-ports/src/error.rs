@@ -43,6 +43,8 @@ pub enum Entity {
     Session,
     /// An event.
     Event,
+    /// A row of a request.
+    Request,
     /// What is remembered of a fingerprint.
     Fingerprint,
     /// A ban.
@@ -69,6 +71,7 @@ impl fmt::Display for Entity {
         f.write_str(match self {
             Self::Session => "session",
             Self::Event => "event",
+            Self::Request => "request",
             Self::Fingerprint => "fingerprint",
             Self::Ban => "ban",
         })

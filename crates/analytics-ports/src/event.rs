@@ -2,6 +2,7 @@
 
 use analytics_domain::event::AnalyticsEvent;
 use analytics_domain::ids::{EventId, SessionId};
+use analytics_domain::request_row::RequestRow;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
@@ -42,7 +43,7 @@ pub trait EventRepository: Send + Sync {
     ) -> Result<u32, StoreError>;
 }
 
-/// The place of an event in a list.
+/// The place in a list of something that happened: an event, a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EventCursor {
     /// When it happened.
@@ -55,5 +56,10 @@ impl EventCursor {
     /// The place of this event.
     pub const fn of(event: &AnalyticsEvent) -> Self {
         Self { at: event.at(), id: event.id() }
+    }
+
+    /// The place of this request.
+    pub const fn of_request(row: &RequestRow) -> Self {
+        Self { at: row.at(), id: row.id() }
     }
 }

@@ -22,6 +22,7 @@ pub mod page;
 pub mod version;
 pub mod session;
 pub mod event;
+pub mod request;
 pub mod fingerprint;
 pub mod ban;
 pub mod geo;
@@ -43,10 +44,11 @@ pub use fingerprint::{FingerprintRecord, FingerprintRepository};
 pub use geo::{AutonomousSystem, GeoAnswer, GeoLocator};
 pub use ids::IdGenerator;
 pub use page::{BatchLimit, Page, PageRequest};
+pub use request::RequestRepository;
 pub use session::{EndedSession, SessionCursor, SessionFilter, SessionRepository};
 pub use version::{Recorded, Version, Versioned};
 #[cfg(feature = "mock")]
 pub use {
     ban::MockBanRepository, event::MockEventRepository, fingerprint::MockFingerprintRepository,
-    geo::MockGeoLocator, ids::SequentialIds, session::MockSessionRepository,
+    geo::MockGeoLocator, ids::SequentialIds, request::MockRequestRepository, session::MockSessionRepository,
 };

@@ -1,6 +1,7 @@
 //! One request as the rules see it.
 
 use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::request::{HttpVersion, Method, Probe, RequestKind};
@@ -40,7 +41,7 @@ pub struct Observation<'a> {
 }
 
 /// What a request's other headers tell about the browser it claims.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct HeaderMarks {
     /// Headers that the claimed browser never sends together.
     pub impossible: bool,
@@ -49,7 +50,8 @@ pub struct HeaderMarks {
 }
 
 /// Where a request says it comes from, as hashes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ReferrerFacts {
     /// The source does not record referrers.
     Unobserved,
@@ -107,9 +109,7 @@ pub enum Engine {
 }
 
 /// What an address check says of a declared crawler. An answer that did not come in time is `Unknown`.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, serde::Serialize, serde::Deserialize,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verification {
     /// The address belongs to the operator.

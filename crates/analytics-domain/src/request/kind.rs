@@ -35,6 +35,41 @@ pub enum RequestKind {
 }
 
 impl RequestKind {
+    /// All kinds, as they stand above.
+    pub const ALL: [Self; 10] = [
+        Self::Page,
+        Self::Api,
+        Self::Download,
+        Self::Asset,
+        Self::Favicon,
+        Self::Feed,
+        Self::Robots,
+        Self::Beacon,
+        Self::Preflight,
+        Self::Prefetch,
+    ];
+
+    /// The name on the wire and in stores.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Page => "page",
+            Self::Api => "api",
+            Self::Download => "download",
+            Self::Asset => "asset",
+            Self::Favicon => "favicon",
+            Self::Feed => "feed",
+            Self::Robots => "robots",
+            Self::Beacon => "beacon",
+            Self::Preflight => "preflight",
+            Self::Prefetch => "prefetch",
+        }
+    }
+
+    /// The kind of this name; nothing for any other text.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == name)
+    }
+
     /// Whether the request counts against limits, escalation, reputation and rates.
     ///
     /// Pages, API calls, downloads, feeds and what is there for robots do: each is asked for by whoever runs the

@@ -39,6 +39,30 @@ impl Method {
         }
     }
 
+    /// All methods, as they stand above.
+    pub const ALL: [Self; 8] =
+        [Self::Get, Self::Head, Self::Post, Self::Put, Self::Patch, Self::Delete, Self::Options, Self::Other];
+
+    /// The name on the wire and in stores; `OTHER` for any other method.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Head => "HEAD",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Patch => "PATCH",
+            Self::Delete => "DELETE",
+            Self::Options => "OPTIONS",
+            Self::Other => "OTHER",
+        }
+    }
+
+    /// The method that a store keeps under this name; nothing for any other text, where [`Method::parse`] reads what
+    /// a client sent.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|method| method.as_str() == name)
+    }
+
     /// Whether the method only reads: GET and HEAD.
     pub const fn is_read(self) -> bool {
         matches!(self, Self::Get | Self::Head)
@@ -66,6 +90,20 @@ pub enum HttpVersion {
 }
 
 impl HttpVersion {
+    /// All versions, oldest first.
+    pub const ALL: [Self; 5] = [Self::Http09, Self::Http10, Self::Http11, Self::Http2, Self::Http3];
+
+    /// The name on the wire and in stores, which [`HttpVersion::parse`] reads.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Http09 => "HTTP/0.9",
+            Self::Http10 => "HTTP/1.0",
+            Self::Http11 => "HTTP/1.1",
+            Self::Http2 => "HTTP/2",
+            Self::Http3 => "HTTP/3",
+        }
+    }
+
     /// The version of a protocol name such as `HTTP/1.1`, `HTTP/2` or `HTTP/2.0`, in any case; nothing for others.
     pub fn parse(protocol: &str) -> Option<Self> {
         let (name, version) = protocol.split_at_checked(5)?;
@@ -101,6 +139,24 @@ mod tests {
     #[case("", Method::Other)]
     fn methods_are_read_by_their_exact_name(#[case] name: &str, #[case] method: Method) {
         assert_eq!(Method::parse(name), method);
+    }
+
+    #[test]
+    fn every_name_is_read_back_and_is_the_one_on_the_wire() {
+        for method in Method::ALL {
+            assert_eq!(Method::from_name(method.as_str()), Some(method));
+            assert_eq!(serde_json::to_value(method).unwrap(), method.as_str());
+        }
+        assert_eq!(Method::from_name("get"), None);
+        for version in HttpVersion::ALL {
+            assert_eq!(HttpVersion::parse(version.as_str()), Some(version));
+            assert_eq!(serde_json::to_value(version).unwrap(), version.as_str());
+        }
+        for kind in crate::request::RequestKind::ALL {
+            assert_eq!(crate::request::RequestKind::from_name(kind.as_str()), Some(kind));
+            assert_eq!(serde_json::to_value(kind).unwrap(), kind.as_str());
+        }
+        assert_eq!(crate::request::RequestKind::from_name("Page"), None);
     }
 
     #[rstest]

@@ -184,6 +184,28 @@ pub enum RefusalReason {
     AssetCeiling,
 }
 
+impl RefusalReason {
+    /// All reasons, as they stand above.
+    pub const ALL: [Self; 5] =
+        [Self::Banned, Self::Blocked, Self::NetworkCeiling, Self::Quota, Self::AssetCeiling];
+
+    /// The name on the wire and in stores.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Banned => "banned",
+            Self::Blocked => "blocked",
+            Self::NetworkCeiling => "network_ceiling",
+            Self::Quota => "quota",
+            Self::AssetCeiling => "asset_ceiling",
+        }
+    }
+
+    /// The reason of this name; nothing for any other text.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.as_str() == name)
+    }
+}
+
 impl ThrottleRequest {
     /// A page view or API call of a visitor, without evidence, ban or ceiling.
     pub const fn charged() -> Self {

@@ -2,15 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use analytics_domain::detector::Class;
+use analytics_domain::detector::{Class, HeaderMarks, ReferrerFacts};
 use analytics_domain::event::{AnalyticsEvent, EventName, EventProperties, PropertyValue};
 use analytics_domain::ids::{EventId, FingerprintHash, SessionId, UserId, VisitorId};
 use analytics_domain::request::channel::Channel;
+use analytics_domain::request::{HttpVersion, Method, Probe, ProbeKind, ProbeStrength, RequestKind};
+use analytics_domain::request_row::{RequestDecision, RequestFacts, RequestRecord, RequestRow};
 use analytics_domain::session::{
     AnalyticsSession, Campaign, DeclaredAs, NanoDollars, NewSession, Points, SessionClient, SessionCounters,
     SessionOrigin, SessionPlace, SessionRecord, SessionVerdict, SignalList, SignalSummary, Text,
 };
-use analytics_domain::throttle::ThrottleLevel;
+use analytics_domain::throttle::{RefusalReason, ThrottleLevel};
 use analytics_domain::user_agent::{AutomationKind, DeviceType};
 use chrono::{DateTime, Utc};
 
@@ -152,6 +154,95 @@ pub(super) fn event_named(name: &str, number: u128, session: u128, micros: i64) 
     let id = EventId::at(at, number).expect("the time is past 1970");
     AnalyticsEvent::new(id, SessionId::from_u128(session), name, properties, at)
         .expect("the id is of that time")
+}
+
+/// The admitted request with this number in its id, in this session, at `at(micros)`.
+pub(super) fn request(number: u128, session: u128, micros: i64) -> RequestRow {
+    let bare = bare_request(number, session, micros).into_record();
+    let facts = RequestFacts { number: Some(number as u64), ..bare.facts };
+    let known = RequestRecord { status: Some(200), bytes: Some(number as u64), facts, ..bare };
+    known.try_into().expect("the sample keeps every rule of a row")
+}
+
+/// The request of which only what must be known is known.
+pub(super) fn bare_request(number: u128, session: u128, micros: i64) -> RequestRow {
+    RequestRecord {
+        id: EventId::at(at(micros), number).expect("the time is past 1970"),
+        session: SessionId::from_u128(session),
+        visitor: VisitorId::from_u128(0),
+        fingerprint: FingerprintHash::from_u128(u128::MAX),
+        at: at(micros),
+        arrival: 0,
+        method: Method::Get,
+        version: None,
+        path: Text::cut(""),
+        kind: RequestKind::Page,
+        status: None,
+        bytes: None,
+        duration_us: None,
+        referrer_host: None,
+        charged: false,
+        decision: RequestDecision::Admitted,
+        facts: RequestFacts {
+            page: 0,
+            directory: 0,
+            number: None,
+            probe: None,
+            trap: false,
+            referrer: ReferrerFacts::Unobserved,
+            campaign: None,
+            headers: None,
+        },
+    }
+    .try_into()
+    .expect("the sample keeps every rule of a row")
+}
+
+/// Forty requests of this session in which every field is set, at the edge of what it allows where there is one; every
+/// variant of every enum is among them, and the first ten are of the ten kinds.
+pub(super) fn full_requests(session: u128) -> Vec<RequestRow> {
+    let most = i64::MAX as u64;
+    let referrers = [
+        ReferrerFacts::Unobserved,
+        ReferrerFacts::Missing,
+        ReferrerFacts::Internal { page: u64::MAX, root: true },
+        ReferrerFacts::External { host: 1 << 63, shared: true, spam: false },
+    ];
+    let probes = [ProbeKind::Admin, ProbeKind::Backup, ProbeKind::Credential, ProbeKind::Exploit];
+    let row = |number: usize| RequestRecord {
+        visitor: VisitorId::from_u128(u128::MAX - number as u128),
+        fingerprint: FingerprintHash::from_u128(1 << 127),
+        arrival: u32::MAX - number as u32,
+        method: Method::ALL[number % 8],
+        version: Some(HttpVersion::ALL[number % 5]),
+        path: Text::cut(&"/a'; -- %00\u{1F980}\u{202e}\\\"\t".repeat(60)),
+        kind: RequestKind::ALL[number % 10],
+        status: Some(u16::MAX - number as u16),
+        bytes: Some(most),
+        duration_us: Some(most - 1),
+        referrer_host: Some(Text::cut("xn--kbenhavn-54a.example")),
+        charged: number % 2 < 1,
+        decision: match (number % 3, RefusalReason::ALL[number % 5]) {
+            (0, reason) => RequestDecision::Refused(reason),
+            (1, reason) => RequestDecision::WouldRefuse(reason),
+            (_, _) => RequestDecision::Admitted,
+        },
+        facts: RequestFacts {
+            page: u64::MAX,
+            directory: (1 << 63) + number as u64,
+            number: Some(most),
+            probe: Some(Probe {
+                kind: probes[number % 4],
+                strength: [ProbeStrength::Weak, ProbeStrength::Strong][number % 2],
+            }),
+            trap: number % 2 == 1,
+            referrer: referrers[number % 4],
+            campaign: Some(u64::MAX - 1),
+            headers: Some(HeaderMarks { impossible: number % 2 < 1, hints_missing: number % 4 < 2 }),
+        },
+        ..bare_request(u128::MAX - number as u128, session, number as i64 * 333).into_record()
+    };
+    (0..40).map(|number| row(number).try_into().expect("the sample keeps every rule of a row")).collect()
 }
 
 /// A limit of this many rows.
