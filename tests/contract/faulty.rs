@@ -4,17 +4,20 @@ mod requests;
 
 use std::sync::Arc;
 
+use analytics_domain::anomaly::{AnomalyEvent, AnomalyThreshold, Finite, MetricName};
 use analytics_domain::event::{AnalyticsEvent, EventProperties, PropertyValue};
-use analytics_domain::ids::{FingerprintHash, SessionId};
+use analytics_domain::ids::{AnomalyEventId, FingerprintHash, SessionId};
 use analytics_domain::reputation::{Ban, BanSubject, ReputationState};
 use analytics_domain::session::{AnalyticsSession, EndReason, NanoDollars, SessionRecord, Text};
 use analytics_domain::throttle::ThrottleLevel;
 use analytics_inmemory::{
-    Capacity, InMemoryBans, InMemoryEvents, InMemoryFingerprints, InMemoryRequests, InMemorySessions,
+    Capacity, InMemoryAnomalies, InMemoryBans, InMemoryEvents, InMemoryFingerprints, InMemoryRequests,
+    InMemorySessions, InMemoryThresholds,
 };
 use analytics_ports::contract::Stores;
 use analytics_ports::{
-    BanCursor, BanRepository, BatchLimit, EndedSession, EventCursor, EventRepository, FingerprintRecord,
+    AnomalyEventCursor, AnomalyEventFilter, AnomalyEventRepository, AnomalyThresholdRepository, BanCursor,
+    BanRepository, BatchLimit, EndedSession, EventCursor, EventRepository, FingerprintRecord,
     FingerprintRepository, Page, PageRequest, Recorded, SessionCursor, SessionFilter, SessionRepository,
     StoreError, Version, Versioned,
 };
@@ -72,6 +75,16 @@ pub(crate) enum Fault {
     ForgetsThatABanIsAWouldBan,
     ClearsOneBanOnly,
     KeepsBansThatEndNow,
+    RoundsThresholds,
+    KeepsTheFirstThreshold,
+    SortsThresholdsWithoutCase,
+    RoundsAnomalies,
+    SaysEveryAnomalyIsNew,
+    MovesTheTimeOfClosing,
+    MovesTheTimeOfAcknowledging,
+    ListsAnomaliesOldestFirst,
+    IgnoresAcknowledgement,
+    DeletesAnomaliesAtExactlyBefore,
 }
 
 impl Fault {
@@ -126,6 +139,16 @@ impl Fault {
         (Self::ForgetsThatABanIsAWouldBan, "bans_are_read_back_whole"),
         (Self::ClearsOneBanOnly, "clearing_answers_every_ban_of_the_subject_and_leaves_the_others"),
         (Self::KeepsBansThatEndNow, "ended_bans_are_deleted_in_batches"),
+        (Self::RoundsThresholds, "a_threshold_is_read_back_whole"),
+        (Self::KeepsTheFirstThreshold, "a_threshold_that_is_put_again_is_replaced"),
+        (Self::SortsThresholdsWithoutCase, "thresholds_are_walked_in_the_order_of_their_metrics"),
+        (Self::RoundsAnomalies, "an_anomaly_is_read_back_whole"),
+        (Self::SaysEveryAnomalyIsNew, "putting_a_known_anomaly_changes_nothing"),
+        (Self::MovesTheTimeOfClosing, "closing_keeps_the_first_time"),
+        (Self::MovesTheTimeOfAcknowledging, "acknowledging_keeps_the_first_time"),
+        (Self::ListsAnomaliesOldestFirst, "anomalies_are_walked_newest_first"),
+        (Self::IgnoresAcknowledgement, "each_part_of_a_filter_selects_anomalies"),
+        (Self::DeletesAnomaliesAtExactlyBefore, "old_anomalies_are_deleted_in_batches"),
     ];
 }
 
@@ -138,6 +161,8 @@ pub(crate) fn stores(fault: Option<Fault>) -> Stores {
         requests: Arc::new(FaultyRequests { kept: InMemoryRequests::new(capacity), fault }),
         fingerprints: Arc::new(FaultyFingerprints { kept: InMemoryFingerprints::new(capacity), fault }),
         bans: Arc::new(FaultyBans { kept: InMemoryBans::new(capacity), fault }),
+        thresholds: Arc::new(FaultyThresholds { kept: InMemoryThresholds::new(capacity), fault }),
+        anomalies: Arc::new(FaultyAnomalies { kept: InMemoryAnomalies::new(capacity), fault }),
         guard: Box::new(()),
     }
 }
@@ -159,6 +184,16 @@ struct FaultyFingerprints {
 
 struct FaultyBans {
     kept: InMemoryBans,
+    fault: Option<Fault>,
+}
+
+struct FaultyThresholds {
+    kept: InMemoryThresholds,
+    fault: Option<Fault>,
+}
+
+struct FaultyAnomalies {
+    kept: InMemoryAnomalies,
     fault: Option<Fault>,
 }
 
@@ -468,6 +503,100 @@ impl BanRepository for FaultyBans {
     async fn delete_ended(&self, now: DateTime<Utc>, limit: BatchLimit) -> Result<u32, StoreError> {
         let late = self.fault == Some(Fault::KeepsBansThatEndNow);
         self.kept.delete_ended(if late { now - MICRO } else { now }, limit).await
+    }
+}
+
+#[async_trait]
+impl AnomalyThresholdRepository for FaultyThresholds {
+    async fn put(&self, threshold: &AnomalyThreshold) -> Result<(), StoreError> {
+        if self.fault == Some(Fault::KeepsTheFirstThreshold)
+            && self.kept.get(threshold.metric()).await?.is_some()
+        {
+            return Ok(());
+        }
+        if self.fault == Some(Fault::RoundsThresholds) {
+            let narrow = |limit: f64| f64::from(limit.min(f64::from(f32::MAX)) as f32);
+            let (warning, critical) = (narrow(threshold.warning()), narrow(threshold.critical()));
+            let rounded = AnomalyThreshold::new(threshold.metric().clone(), warning, critical);
+            return self.kept.put(&rounded.unwrap()).await;
+        }
+        self.kept.put(threshold).await
+    }
+
+    async fn get(&self, metric: &MetricName) -> Result<Option<AnomalyThreshold>, StoreError> {
+        self.kept.get(metric).await
+    }
+
+    async fn list(
+        &self,
+        page: PageRequest<MetricName>,
+    ) -> Result<Page<AnomalyThreshold, MetricName>, StoreError> {
+        let mut listed = self.kept.list(page).await?;
+        if self.fault == Some(Fault::SortsThresholdsWithoutCase) {
+            listed.items.sort_by_key(|threshold| threshold.metric().as_str().to_lowercase());
+        }
+        Ok(listed)
+    }
+
+    async fn delete(&self, metric: &MetricName) -> Result<bool, StoreError> {
+        self.kept.delete(metric).await
+    }
+}
+
+#[async_trait]
+impl AnomalyEventRepository for FaultyAnomalies {
+    async fn put(&self, event: &AnomalyEvent) -> Result<Recorded, StoreError> {
+        let mut event = event.clone();
+        if self.fault == Some(Fault::RoundsAnomalies) {
+            event.value = Finite::new(f64::from(event.value.get() as f32)).unwrap();
+        }
+        let answer = self.kept.put(&event).await?;
+        Ok(if self.fault == Some(Fault::SaysEveryAnomalyIsNew) { Recorded::New } else { answer })
+    }
+
+    async fn get(&self, id: AnomalyEventId) -> Result<Option<AnomalyEvent>, StoreError> {
+        self.kept.get(id).await
+    }
+
+    async fn close(&self, id: AnomalyEventId, at: DateTime<Utc>) -> Result<Option<AnomalyEvent>, StoreError> {
+        let closed = self.kept.close(id, at).await?;
+        let moved = self.fault == Some(Fault::MovesTheTimeOfClosing);
+        Ok(closed.map(|event| if moved { AnomalyEvent { closed_at: Some(at), ..event } } else { event }))
+    }
+
+    async fn acknowledge(
+        &self,
+        id: AnomalyEventId,
+        at: DateTime<Utc>,
+    ) -> Result<Option<AnomalyEvent>, StoreError> {
+        let noted = self.kept.acknowledge(id, at).await?;
+        let moved = self.fault == Some(Fault::MovesTheTimeOfAcknowledging);
+        Ok(noted.map(|event| if moved { AnomalyEvent { acknowledged_at: Some(at), ..event } } else { event }))
+    }
+
+    async fn list(
+        &self,
+        filter: &AnomalyEventFilter,
+        page: PageRequest<AnomalyEventCursor>,
+    ) -> Result<Page<AnomalyEvent, AnomalyEventCursor>, StoreError> {
+        let mut filter = filter.clone();
+        if self.fault == Some(Fault::IgnoresAcknowledgement) {
+            filter.acknowledged = None;
+        }
+        let mut listed = self.kept.list(&filter, page).await?;
+        if self.fault == Some(Fault::ListsAnomaliesOldestFirst) {
+            listed.items.reverse();
+        }
+        Ok(listed)
+    }
+
+    async fn delete_opened_before(
+        &self,
+        before: DateTime<Utc>,
+        limit: BatchLimit,
+    ) -> Result<u32, StoreError> {
+        let inclusive = self.fault == Some(Fault::DeletesAnomaliesAtExactlyBefore);
+        self.kept.delete_opened_before(if inclusive { before + MICRO } else { before }, limit).await
     }
 }
 

@@ -83,6 +83,8 @@ ids! {
     EventId;
     /// One ban.
     BanId;
+    /// One anomaly that was opened.
+    AnomalyEventId;
 }
 
 /// A user of the host's own accounts, in the host's own words.

@@ -24,5 +24,6 @@ pub mod detector;
 pub mod throttle;
 pub mod reputation;
 pub mod visit;
+pub mod anomaly;
 #[cfg(any(test, feature = "strategies"))]
 pub mod strategies;

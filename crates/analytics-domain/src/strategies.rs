@@ -40,7 +40,7 @@ use crate::detector::{
     AgentFacts, CategoryPolicy, DetectorPolicy, Engine, HeaderMarks, History, Observation, ReferrerFacts,
     SevenSignalPolicy, SharedView, Verification,
 };
-use crate::ids::{BanId, EventId, FingerprintHash, SessionId, UserId, VisitorId};
+use crate::ids::{AnomalyEventId, BanId, EventId, FingerprintHash, SessionId, UserId, VisitorId};
 use crate::request::{
     Channel, ClientNetwork, HttpVersion, Method, Network, Probe, ProbeKind, ProbeStrength, RequestKind,
 };
@@ -54,6 +54,10 @@ use crate::throttle::{
     ThrottleSettings,
 };
 use crate::user_agent::{AutomationKind, DeviceType};
+
+pub use crate::anomaly::strategies::{
+    anomaly_event, anomaly_level, anomaly_threshold, band, finite, metric_name, unit_score,
+};
 
 /// A request that owns its path, and lends itself as an [`Observation`].
 #[derive(Debug, Clone, PartialEq)]
@@ -514,6 +518,8 @@ ids! {
     event_id: EventId;
     /// Any ban's id.
     ban_id: BanId;
+    /// Any id of an anomaly.
+    anomaly_event_id: AnomalyEventId;
 }
 
 /// Any user of the host.

@@ -17,10 +17,12 @@ pub mod event;
 pub mod request;
 pub mod fingerprint;
 pub mod ban;
+pub mod anomaly;
 mod journal;
 mod bounded;
 mod shards;
 
+pub use anomaly::{InMemoryAnomalies, InMemoryThresholds};
 pub use ban::InMemoryBans;
 pub use event::InMemoryEvents;
 pub use fingerprint::InMemoryFingerprints;

@@ -3,9 +3,12 @@
 
 use std::sync::Arc;
 
+use analytics_domain::anomaly::{
+    AnomalyEvent, AnomalyLevel, AnomalyRule, AnomalyThreshold, Finite, MetricName,
+};
 use analytics_domain::detector::ReferrerFacts;
 use analytics_domain::event::{AnalyticsEvent, EventName, EventProperties};
-use analytics_domain::ids::{BanId, EventId, FingerprintHash, SessionId, VisitorId};
+use analytics_domain::ids::{AnomalyEventId, BanId, EventId, FingerprintHash, SessionId, VisitorId};
 use analytics_domain::reputation::{
     Ban, BanReason, BanSubject, ChargedFacts, ReputationPolicy, ReputationState, observe_charged,
 };
@@ -16,12 +19,13 @@ use analytics_domain::session::{
     SessionPolicy, SessionUpdate, Text,
 };
 use analytics_inmemory::{
-    Capacity, InMemoryBans, InMemoryEvents, InMemoryFingerprints, InMemoryRequests, InMemorySessions,
-    StoreStats,
+    Capacity, InMemoryAnomalies, InMemoryBans, InMemoryEvents, InMemoryFingerprints, InMemoryRequests,
+    InMemorySessions, InMemoryThresholds, StoreStats,
 };
 use analytics_ports::{
-    BanRepository, BatchLimit, EventRepository, FingerprintRecord, FingerprintRepository, PageRequest,
-    Recorded, RequestRepository, SessionFilter, SessionRepository, StoreError,
+    AnomalyEventFilter, AnomalyEventRepository, AnomalyThresholdRepository, BanRepository, BatchLimit,
+    EventRepository, FingerprintRecord, FingerprintRepository, PageRequest, Recorded, RequestRepository,
+    SessionFilter, SessionRepository, StoreError,
 };
 use chrono::{DateTime, Utc};
 
@@ -109,6 +113,32 @@ async fn would_bans_leave_a_full_store_first_and_then_the_ban_that_ends_first() 
     assert_eq!(running.items, [ban(3, 60, false), ban(4, 70, false)]);
     let expected = StoreStats { entries: 2, capacity: 2, evicted: 2, evicted_in_use: 2 };
     assert_eq!(bans.stats(), expected);
+}
+
+#[tokio::test]
+async fn closed_anomalies_leave_a_full_store_first_and_then_the_one_that_was_opened_first() {
+    let anomalies = InMemoryAnomalies::new(capacity(2));
+    for (number, opened, closed) in [(1, 10, false), (2, 20, true), (3, 30, false), (4, 40, false)] {
+        anomalies.put(&anomaly(number, opened, closed)).await.unwrap();
+    }
+    let page = PageRequest::first(BatchLimit::default());
+    let listed = anomalies.list(&AnomalyEventFilter::default(), page).await.unwrap();
+    assert_eq!(listed.items, [anomaly(4, 40, false), anomaly(3, 30, false)]);
+    let expected = StoreStats { entries: 2, capacity: 2, evicted: 2, evicted_in_use: 1 };
+    assert_eq!(anomalies.stats(), expected);
+}
+
+#[tokio::test]
+async fn the_threshold_that_was_first_put_longest_ago_leaves_a_full_store() {
+    let thresholds = InMemoryThresholds::new(capacity(2));
+    let threshold = |name: &str| AnomalyThreshold::new(MetricName::new(name).unwrap(), 1.0, 2.0).unwrap();
+    for name in ["b", "a", "b", "c"] {
+        thresholds.put(&threshold(name)).await.unwrap();
+    }
+    let listed = thresholds.list(PageRequest::first(BatchLimit::default())).await.unwrap();
+    assert_eq!(listed.items, ["a", "c"].map(threshold));
+    let expected = StoreStats { entries: 2, capacity: 2, evicted: 1, evicted_in_use: 1 };
+    assert_eq!(thresholds.stats(), expected);
 }
 
 #[tokio::test]
@@ -335,6 +365,22 @@ fn ban(number: u128, until: i64, would_ban: bool) -> Ban {
         from: at(0),
         until: at(until),
         would_ban,
+    }
+}
+
+fn anomaly(number: u128, opened: i64, closed: bool) -> AnomalyEvent {
+    AnomalyEvent {
+        id: AnomalyEventId::from_u128(number),
+        metric: MetricName::new("errors").unwrap(),
+        rule: AnomalyRule::Threshold,
+        level: AnomalyLevel::Warning,
+        since: at(opened),
+        opened_at: at(opened),
+        value: Finite::default(),
+        expected: None,
+        score: None,
+        closed_at: closed.then(|| at(opened + 1)),
+        acknowledged_at: None,
     }
 }
 

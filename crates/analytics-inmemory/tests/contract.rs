@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use analytics_inmemory::{
-    Capacity, InMemoryBans, InMemoryEvents, InMemoryFingerprints, InMemoryRequests, InMemorySessions,
+    Capacity, InMemoryAnomalies, InMemoryBans, InMemoryEvents, InMemoryFingerprints, InMemoryRequests,
+    InMemorySessions, InMemoryThresholds,
 };
 use analytics_ports::contract::{self, Stores};
 
@@ -25,6 +26,8 @@ fn fresh() -> Stores {
         requests: Arc::new(InMemoryRequests::new(capacity)),
         fingerprints: Arc::new(InMemoryFingerprints::new(capacity)),
         bans: Arc::new(InMemoryBans::new(capacity)),
+        thresholds: Arc::new(InMemoryThresholds::new(capacity)),
+        anomalies: Arc::new(InMemoryAnomalies::new(capacity)),
         guard: Box::new(()),
     }
 }

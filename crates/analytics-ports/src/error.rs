@@ -49,6 +49,10 @@ pub enum Entity {
     Fingerprint,
     /// A ban.
     Ban,
+    /// The limits of a metric.
+    AnomalyThreshold,
+    /// An anomaly that was opened.
+    AnomalyEvent,
 }
 
 impl StoreError {
@@ -74,6 +78,8 @@ impl fmt::Display for Entity {
             Self::Request => "request",
             Self::Fingerprint => "fingerprint",
             Self::Ban => "ban",
+            Self::AnomalyThreshold => "anomaly threshold",
+            Self::AnomalyEvent => "anomaly event",
         })
     }
 }

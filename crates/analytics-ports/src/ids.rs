@@ -1,6 +1,6 @@
 //! New identifiers.
 
-use analytics_domain::ids::{BanId, EventId, SessionId};
+use analytics_domain::ids::{AnomalyEventId, BanId, EventId, SessionId};
 use chrono::{DateTime, Utc};
 
 /// Makes identifiers that nobody else makes.
@@ -17,6 +17,9 @@ pub trait IdGenerator: Send + Sync {
 
     /// A new ban's id.
     fn ban_id(&self, now: DateTime<Utc>) -> BanId;
+
+    /// A new anomaly's id.
+    fn anomaly_event_id(&self, now: DateTime<Utc>) -> AnomalyEventId;
 }
 
 #[cfg(feature = "mock")]
@@ -26,7 +29,7 @@ pub use mock::SequentialIds;
 mod mock {
     use std::sync::atomic::{AtomicU64, Ordering};
 
-    use super::{BanId, DateTime, EventId, IdGenerator, SessionId, Utc};
+    use super::{AnomalyEventId, BanId, DateTime, EventId, IdGenerator, SessionId, Utc};
 
     /// Ids that count up from 1, the same in every run: for tests.
     #[derive(Debug, Default)]
@@ -57,6 +60,10 @@ mod mock {
 
         fn ban_id(&self, _now: DateTime<Utc>) -> BanId {
             BanId::from_u128(self.next())
+        }
+
+        fn anomaly_event_id(&self, _now: DateTime<Utc>) -> AnomalyEventId {
+            AnomalyEventId::from_u128(self.next())
         }
     }
 }

@@ -25,6 +25,7 @@ pub mod event;
 pub mod request;
 pub mod fingerprint;
 pub mod ban;
+pub mod anomaly;
 pub mod geo;
 #[cfg(feature = "contract")]
 #[expect(
@@ -34,6 +35,9 @@ pub mod geo;
 )]
 pub mod contract;
 
+pub use anomaly::{
+    AnomalyEventCursor, AnomalyEventFilter, AnomalyEventRepository, AnomalyThresholdRepository,
+};
 pub use ban::{BanCursor, BanRepository};
 pub use clock::Clock;
 #[cfg(feature = "mock")]
@@ -49,6 +53,7 @@ pub use session::{EndedSession, SessionCursor, SessionFilter, SessionRepository}
 pub use version::{Recorded, Version, Versioned};
 #[cfg(feature = "mock")]
 pub use {
-    ban::MockBanRepository, event::MockEventRepository, fingerprint::MockFingerprintRepository,
-    geo::MockGeoLocator, ids::SequentialIds, request::MockRequestRepository, session::MockSessionRepository,
+    anomaly::MockAnomalyEventRepository, anomaly::MockAnomalyThresholdRepository, ban::MockBanRepository,
+    event::MockEventRepository, fingerprint::MockFingerprintRepository, geo::MockGeoLocator,
+    ids::SequentialIds, request::MockRequestRepository, session::MockSessionRepository,
 };

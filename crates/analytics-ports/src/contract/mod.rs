@@ -22,8 +22,12 @@
 use std::any::Any;
 use std::sync::Arc;
 
-use crate::{BanRepository, EventRepository, FingerprintRepository, RequestRepository, SessionRepository};
+use crate::{
+    AnomalyEventRepository, AnomalyThresholdRepository, BanRepository, EventRepository,
+    FingerprintRepository, RequestRepository, SessionRepository,
+};
 
+pub mod anomalies;
 pub mod bans;
 pub mod events;
 pub mod fingerprints;
@@ -43,6 +47,10 @@ pub struct Stores {
     pub fingerprints: Arc<dyn FingerprintRepository>,
     /// Its bans.
     pub bans: Arc<dyn BanRepository>,
+    /// Its limits of metrics.
+    pub thresholds: Arc<dyn AnomalyThresholdRepository>,
+    /// Its anomalies.
+    pub anomalies: Arc<dyn AnomalyEventRepository>,
     /// Dropped after the case: a database to remove, for example.
     pub guard: Box<dyn Any + Send + Sync>,
 }
@@ -101,6 +109,18 @@ macro_rules! contract_cases {
             bans::running_bans_are_walked_in_the_order_of_their_ends,
             bans::clearing_answers_every_ban_of_the_subject_and_leaves_the_others,
             bans::ended_bans_are_deleted_in_batches,
+            anomalies::a_threshold_is_read_back_whole,
+            anomalies::a_threshold_that_is_put_again_is_replaced,
+            anomalies::thresholds_are_walked_in_the_order_of_their_metrics,
+            anomalies::a_threshold_is_deleted_once,
+            anomalies::an_anomaly_is_read_back_whole,
+            anomalies::putting_a_known_anomaly_changes_nothing,
+            anomalies::closing_keeps_the_first_time,
+            anomalies::acknowledging_keeps_the_first_time,
+            anomalies::anomalies_are_walked_newest_first,
+            anomalies::each_part_of_a_filter_selects_anomalies,
+            anomalies::a_page_of_anomalies_goes_on_after_rows_that_went,
+            anomalies::old_anomalies_are_deleted_in_batches,
         }
     };
 }
@@ -122,6 +142,7 @@ mod tests {
             ("requests", include_str!("requests.rs")),
             ("fingerprints", include_str!("fingerprints.rs")),
             ("bans", include_str!("bans.rs")),
+            ("anomalies", include_str!("anomalies.rs")),
         ];
         let written: Vec<String> = sources
             .iter()
@@ -138,6 +159,6 @@ mod tests {
     fn every_public_group_is_searched() {
         let groups: Vec<&str> =
             include_str!("mod.rs").lines().filter_map(|line| line.strip_prefix("pub mod ")).collect();
-        assert_eq!(groups, ["bans;", "events;", "fingerprints;", "requests;", "sessions;"]);
+        assert_eq!(groups, ["anomalies;", "bans;", "events;", "fingerprints;", "requests;", "sessions;"]);
     }
 }
