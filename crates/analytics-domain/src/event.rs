@@ -135,8 +135,7 @@ impl EventId {
 
     /// The milliseconds since 1970 of a `UUIDv7`; `None` for an id that is not one.
     pub const fn unix_millis(self) -> Option<i64> {
-        let bits = self.as_u128();
-        if bits >> 76 & 0xf == 7 && bits >> 62 & 0b11 == 0b10 { Some((bits >> 80) as i64) } else { None }
+        unix_millis_of_uuid_v7(self.as_u128())
     }
 }
 
@@ -280,11 +279,16 @@ impl<'de> Deserialize<'de> for PropertyValue {
 }
 
 /// The bits of a `UUIDv7` (RFC 9562, section 5.7): 48 bits of milliseconds, version 7, 12 bits, variant 2, 62 bits.
-fn uuid_v7(at: DateTime<Utc>, entropy: u128) -> Option<u128> {
+pub(crate) fn uuid_v7(at: DateTime<Utc>, entropy: u128) -> Option<u128> {
     let millis = u64::try_from(at.timestamp_millis()).ok().filter(|&millis| millis < 1 << 48)?;
     let high = entropy >> 62 & 0xfff;
     let low = entropy & ((1 << 62) - 1);
     Some(u128::from(millis) << 80 | 7 << 76 | high << 64 | 0b10 << 62 | low)
+}
+
+/// The milliseconds since 1970 of a `UUIDv7`; `None` for bits that are not one.
+pub(crate) const fn unix_millis_of_uuid_v7(bits: u128) -> Option<i64> {
+    if bits >> 76 & 0xf == 7 && bits >> 62 & 0b11 == 0b10 { Some((bits >> 80) as i64) } else { None }
 }
 
 const MOST_PROPERTIES: usize = 32;

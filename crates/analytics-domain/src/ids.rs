@@ -85,6 +85,16 @@ ids! {
     BanId;
     /// One anomaly that was opened.
     AnomalyEventId;
+    /// One request to an AI provider; a UUIDv7 whose time is the request's.
+    AiRequestId;
+    /// One task of an agent; a UUIDv7 whose time is the task's beginning.
+    TaskId;
+    /// One run of a tool; a UUIDv7 whose time is the run's beginning.
+    ToolExecutionId;
+    /// One conversation; a UUIDv7 whose time is the conversation's beginning.
+    ConversationId;
+    /// One message of a conversation; a UUIDv7 whose time is the message's.
+    MessageId;
 }
 
 /// A user of the host's own accounts, in the host's own words.

@@ -23,6 +23,7 @@ pub mod site;
 pub mod detector;
 pub mod throttle;
 pub mod reputation;
+pub mod usage;
 pub mod visit;
 pub mod anomaly;
 #[cfg(any(test, feature = "strategies"))]
