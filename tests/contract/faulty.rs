@@ -1,6 +1,7 @@
 //! Adapters that are wrong on purpose: the in-memory one behind a wrapper that makes one mistake.
 
 mod requests;
+mod usage;
 
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ use analytics_domain::session::{AnalyticsSession, EndReason, NanoDollars, Sessio
 use analytics_domain::throttle::ThrottleLevel;
 use analytics_inmemory::{
     Capacity, InMemoryAnomalies, InMemoryBans, InMemoryEvents, InMemoryFingerprints, InMemoryRequests,
-    InMemorySessions, InMemoryThresholds,
+    InMemorySessions, InMemoryThresholds, InMemoryUsage,
 };
 use analytics_ports::contract::Stores;
 use analytics_ports::{
@@ -25,6 +26,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use self::requests::FaultyRequests;
+use self::usage::FaultyUsage;
 
 /// One mistake that an adapter may make.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,6 +87,14 @@ pub(crate) enum Fault {
     ListsAnomaliesOldestFirst,
     IgnoresAcknowledgement,
     DeletesAnomaliesAtExactlyBefore,
+    ReadsUnpricedAsFree,
+    CountsRepeatedUsageAsNew,
+    CountsUsageOfASessionAgain,
+    ForgetsSessionsOfUsage,
+    TakesTheEndOfAUsagePeriodIn,
+    ListsUsageNewestFirst,
+    DeletesUsageAtExactlyBefore,
+    DeletesUsageOfEveryKind,
 }
 
 impl Fault {
@@ -149,14 +159,25 @@ impl Fault {
         (Self::ListsAnomaliesOldestFirst, "anomalies_are_walked_newest_first"),
         (Self::IgnoresAcknowledgement, "each_part_of_a_filter_selects_anomalies"),
         (Self::DeletesAnomaliesAtExactlyBefore, "old_anomalies_are_deleted_in_batches"),
+        (Self::ReadsUnpricedAsFree, "usage_is_read_back_whole"),
+        (Self::CountsRepeatedUsageAsNew, "usage_is_recorded_once"),
+        (Self::CountsUsageOfASessionAgain, "usage_changes_the_totals_of_its_session_once"),
+        (Self::ForgetsSessionsOfUsage, "usage_changes_the_totals_of_its_session_once"),
+        (Self::TakesTheEndOfAUsagePeriodIn, "usage_of_a_period_is_walked_oldest_first"),
+        (Self::ListsUsageNewestFirst, "usage_of_a_period_is_walked_oldest_first"),
+        (Self::DeletesUsageAtExactlyBefore, "deletion_takes_usage_of_one_kind_by_its_recording_in_batches"),
+        (Self::DeletesUsageOfEveryKind, "deletion_takes_usage_of_one_kind_by_its_recording_in_batches"),
     ];
 }
 
 /// Fresh stores with this fault, or without one.
 pub(crate) fn stores(fault: Option<Fault>) -> Stores {
     let capacity = Capacity::new(100_000).unwrap();
+    let sessions = Arc::new(InMemorySessions::new(capacity));
+    let usage = InMemoryUsage::new(capacity, Arc::clone(&sessions));
     Stores {
-        sessions: Arc::new(FaultySessions { kept: InMemorySessions::new(capacity), fault }),
+        usage: Arc::new(FaultyUsage { kept: usage, sessions: Arc::clone(&sessions), fault }),
+        sessions: Arc::new(FaultySessions { kept: sessions, fault }),
         events: Arc::new(FaultyEvents { kept: InMemoryEvents::new(capacity), fault }),
         requests: Arc::new(FaultyRequests { kept: InMemoryRequests::new(capacity), fault }),
         fingerprints: Arc::new(FaultyFingerprints { kept: InMemoryFingerprints::new(capacity), fault }),
@@ -168,7 +189,7 @@ pub(crate) fn stores(fault: Option<Fault>) -> Stores {
 }
 
 struct FaultySessions {
-    kept: InMemorySessions,
+    kept: Arc<InMemorySessions>,
     fault: Option<Fault>,
 }
 

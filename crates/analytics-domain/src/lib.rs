@@ -24,6 +24,7 @@ pub mod detector;
 pub mod throttle;
 pub mod reputation;
 pub mod usage;
+pub mod stats;
 pub mod visit;
 pub mod anomaly;
 #[cfg(any(test, feature = "strategies"))]

@@ -21,6 +21,12 @@
 //! assert_eq!(property, Ok(()));
 //! ```
 
+mod usage;
+
+pub use usage::{
+    ai_request, conversation, message, name, request_cost, task, token_counts, tool_execution, usage_status,
+};
+
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;

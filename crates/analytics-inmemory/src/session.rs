@@ -6,7 +6,7 @@ use std::ops::Bound::{Excluded, Included, Unbounded};
 use std::sync::Arc;
 
 use analytics_domain::ids::{FingerprintHash, SessionId};
-use analytics_domain::session::{AnalyticsSession, EndReason};
+use analytics_domain::session::{AnalyticsSession, EndReason, SessionCounters, SessionRecord};
 use analytics_ports::{
     BatchLimit, EndedSession, Entity, Page, PageRequest, Recorded, SessionCursor, SessionFilter,
     SessionRepository, StoreError, Version, Versioned,
@@ -39,6 +39,16 @@ impl InMemorySessions {
     /// How full it is and how many sessions left it; open ones count as in use.
     pub fn stats(&self) -> StoreStats {
         self.shards.stats()
+    }
+
+    /// Adds to the totals of a session, open or ended, one version later; one that is not kept stays away.
+    pub(crate) fn count(&self, id: SessionId, counters: SessionCounters) {
+        let mut shard = self.shards.of(id.as_u128());
+        let Some(old) = self.remove(&mut shard, id) else { return };
+        let record = old.session.record();
+        let counted = SessionRecord { counters: record.counters.plus(counters), ..record.clone() };
+        let session = counted.try_into().expect("totals have no rule with other fields");
+        self.replace(&mut shard, &old, session);
     }
 
     /// Puts the row where the shard keeps its id, and where lists and fingerprints look for it.

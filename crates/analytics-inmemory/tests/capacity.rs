@@ -8,7 +8,7 @@ use analytics_domain::anomaly::{
 };
 use analytics_domain::detector::ReferrerFacts;
 use analytics_domain::event::{AnalyticsEvent, EventName, EventProperties};
-use analytics_domain::ids::{AnomalyEventId, BanId, EventId, FingerprintHash, SessionId, VisitorId};
+use analytics_domain::ids::{AnomalyEventId, BanId, EventId, FingerprintHash, SessionId, TaskId, VisitorId};
 use analytics_domain::reputation::{
     Ban, BanReason, BanSubject, ChargedFacts, ReputationPolicy, ReputationState, observe_charged,
 };
@@ -18,14 +18,16 @@ use analytics_domain::session::{
     AnalyticsSession, EndReason, NewSession, SessionClient, SessionCounters, SessionOrigin, SessionPlace,
     SessionPolicy, SessionUpdate, Text,
 };
+use analytics_domain::stats::Period;
+use analytics_domain::usage::{Stamp, Task, UsageStatus};
 use analytics_inmemory::{
     Capacity, InMemoryAnomalies, InMemoryBans, InMemoryEvents, InMemoryFingerprints, InMemoryRequests,
-    InMemorySessions, InMemoryThresholds, StoreStats,
+    InMemorySessions, InMemoryThresholds, InMemoryUsage, StoreStats,
 };
 use analytics_ports::{
     AnomalyEventFilter, AnomalyEventRepository, AnomalyThresholdRepository, BanRepository, BatchLimit,
     EventRepository, FingerprintRecord, FingerprintRepository, PageRequest, Recorded, RequestRepository,
-    SessionFilter, SessionRepository, StoreError,
+    SessionFilter, SessionRepository, StoreError, UsageRepository,
 };
 use chrono::{DateTime, Utc};
 
@@ -55,6 +57,27 @@ async fn where_none_has_ended_the_open_session_with_the_oldest_activity_leaves()
     assert_eq!(sessions.find_recent_by_fingerprint(fingerprint(1), at(-1)).await.unwrap(), None);
     let expected = StoreStats { entries: 3, capacity: 3, evicted: 1, evicted_in_use: 1 };
     assert_eq!(sessions.stats(), expected);
+}
+
+#[tokio::test]
+async fn the_row_of_usage_that_was_recorded_first_leaves_its_kind() {
+    let usage = InMemoryUsage::new(capacity(2), Arc::new(InMemorySessions::new(capacity(1))));
+    let task = |number: i64| Task {
+        stamp: Stamp::new(TaskId::at(at(number), 0).unwrap(), at(number)).unwrap(),
+        session: None,
+        user: None,
+        agent: "agent".parse().unwrap(),
+        status: UsageStatus::Completed,
+        duration_ms: None,
+    };
+    for (number, recorded) in [(1, 20), (2, 10), (3, 30)] {
+        usage.record_tasks(&[task(number)], at(recorded)).await.unwrap();
+    }
+    let period = Period::new(at(0), at(9)).unwrap();
+    let listed = usage.list_tasks(period, PageRequest::first(BatchLimit::default())).await.unwrap();
+    assert_eq!(listed.items, [task(1), task(3)]);
+    let expected = StoreStats { entries: 2, capacity: 10, evicted: 1, evicted_in_use: 0 };
+    assert_eq!(usage.stats(), expected);
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use analytics_inmemory::{
     Capacity, InMemoryAnomalies, InMemoryBans, InMemoryEvents, InMemoryFingerprints, InMemoryRequests,
-    InMemorySessions, InMemoryThresholds,
+    InMemorySessions, InMemoryThresholds, InMemoryUsage,
 };
 use analytics_ports::contract::{self, Stores};
 
@@ -20,8 +20,10 @@ analytics_ports::contract_cases!(stamp);
 
 fn fresh() -> Stores {
     let capacity = Capacity::new(100_000).expect("it is not zero");
+    let sessions = Arc::new(InMemorySessions::new(capacity));
     Stores {
-        sessions: Arc::new(InMemorySessions::new(capacity)),
+        usage: Arc::new(InMemoryUsage::new(capacity, Arc::clone(&sessions))),
+        sessions,
         events: Arc::new(InMemoryEvents::new(capacity)),
         requests: Arc::new(InMemoryRequests::new(capacity)),
         fingerprints: Arc::new(InMemoryFingerprints::new(capacity)),

@@ -53,6 +53,16 @@ pub enum Entity {
     AnomalyThreshold,
     /// An anomaly that was opened.
     AnomalyEvent,
+    /// A request to an AI provider.
+    AiRequest,
+    /// A task of an agent.
+    Task,
+    /// A run of a tool.
+    ToolExecution,
+    /// A conversation.
+    Conversation,
+    /// A message of a conversation.
+    Message,
 }
 
 impl StoreError {
@@ -80,6 +90,11 @@ impl fmt::Display for Entity {
             Self::Ban => "ban",
             Self::AnomalyThreshold => "anomaly threshold",
             Self::AnomalyEvent => "anomaly event",
+            Self::AiRequest => "AI request",
+            Self::Task => "task",
+            Self::ToolExecution => "tool execution",
+            Self::Conversation => "conversation",
+            Self::Message => "message",
         })
     }
 }

@@ -26,6 +26,7 @@ pub mod request;
 pub mod fingerprint;
 pub mod ban;
 pub mod anomaly;
+pub mod usage;
 pub mod geo;
 #[cfg(feature = "contract")]
 #[expect(
@@ -50,10 +51,12 @@ pub use ids::IdGenerator;
 pub use page::{BatchLimit, Page, PageRequest};
 pub use request::RequestRepository;
 pub use session::{EndedSession, SessionCursor, SessionFilter, SessionRepository};
+pub use usage::{UsageKind, UsageRepository};
 pub use version::{Recorded, Version, Versioned};
 #[cfg(feature = "mock")]
 pub use {
     anomaly::MockAnomalyEventRepository, anomaly::MockAnomalyThresholdRepository, ban::MockBanRepository,
     event::MockEventRepository, fingerprint::MockFingerprintRepository, geo::MockGeoLocator,
     ids::SequentialIds, request::MockRequestRepository, session::MockSessionRepository,
+    usage::MockUsageRepository,
 };

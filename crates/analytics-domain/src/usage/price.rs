@@ -14,8 +14,11 @@ use crate::session::NanoDollars;
 /// A model without a price at the time of a request leaves it unpriced; nothing is guessed from a similar name.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct PriceTable {
-    prices: BTreeMap<(Name, Name), Vec<(DateTime<Utc>, ModelPrice)>>,
+    prices: BTreeMap<(Name, Name), Prices>,
 }
+
+/// The prices of one model with the times that they begin at, oldest first.
+type Prices = Vec<(DateTime<Utc>, ModelPrice)>;
 
 /// What a million tokens of a model cost, by kind. Each at most a million dollars.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -132,7 +135,9 @@ impl ModelPrice {
             + of(tokens.output - tokens.reasoning, self.output)
             + of(tokens.reasoning, self.reasoning);
         let rounded = (millionths + TOKENS_PRICED / 2) / TOKENS_PRICED;
-        i64::try_from(rounded).map_err(|_| CostOutOfRange).and_then(|cost| RequestCost::new(NanoDollars::new(cost)))
+        i64::try_from(rounded)
+            .map_err(|_| CostOutOfRange)
+            .and_then(|cost| RequestCost::new(NanoDollars::new(cost)))
     }
 }
 

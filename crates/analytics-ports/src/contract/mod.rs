@@ -24,7 +24,7 @@ use std::sync::Arc;
 
 use crate::{
     AnomalyEventRepository, AnomalyThresholdRepository, BanRepository, EventRepository,
-    FingerprintRepository, RequestRepository, SessionRepository,
+    FingerprintRepository, RequestRepository, SessionRepository, UsageRepository,
 };
 
 pub mod anomalies;
@@ -34,6 +34,8 @@ pub mod fingerprints;
 pub mod requests;
 mod sample;
 pub mod sessions;
+pub mod usage;
+mod usage_sample;
 
 /// Fresh, empty stores of one adapter, for one case.
 pub struct Stores {
@@ -51,6 +53,8 @@ pub struct Stores {
     pub thresholds: Arc<dyn AnomalyThresholdRepository>,
     /// Its anomalies.
     pub anomalies: Arc<dyn AnomalyEventRepository>,
+    /// Its use of AI providers, agents and tools; it changes the totals of the sessions above.
+    pub usage: Arc<dyn UsageRepository>,
     /// Dropped after the case: a database to remove, for example.
     pub guard: Box<dyn Any + Send + Sync>,
 }
@@ -109,18 +113,7 @@ macro_rules! contract_cases {
             bans::running_bans_are_walked_in_the_order_of_their_ends,
             bans::clearing_answers_every_ban_of_the_subject_and_leaves_the_others,
             bans::ended_bans_are_deleted_in_batches,
-            anomalies::a_threshold_is_read_back_whole,
-            anomalies::a_threshold_that_is_put_again_is_replaced,
-            anomalies::thresholds_are_walked_in_the_order_of_their_metrics,
-            anomalies::a_threshold_is_deleted_once,
-            anomalies::an_anomaly_is_read_back_whole,
-            anomalies::putting_a_known_anomaly_changes_nothing,
-            anomalies::closing_keeps_the_first_time,
-            anomalies::acknowledging_keeps_the_first_time,
-            anomalies::anomalies_are_walked_newest_first,
-            anomalies::each_part_of_a_filter_selects_anomalies,
-            anomalies::a_page_of_anomalies_goes_on_after_rows_that_went,
-            anomalies::old_anomalies_are_deleted_in_batches,
+    anomalies::a_threshold_is_read_back_whole, anomalies::a_threshold_that_is_put_again_is_replaced, anomalies::thresholds_are_walked_in_the_order_of_their_metrics, anomalies::a_threshold_is_deleted_once, anomalies::an_anomaly_is_read_back_whole, anomalies::putting_a_known_anomaly_changes_nothing, anomalies::closing_keeps_the_first_time, anomalies::acknowledging_keeps_the_first_time, anomalies::anomalies_are_walked_newest_first, anomalies::each_part_of_a_filter_selects_anomalies, anomalies::a_page_of_anomalies_goes_on_after_rows_that_went, anomalies::old_anomalies_are_deleted_in_batches, usage::usage_is_read_back_whole, usage::recording_no_usage_is_no_work, usage::usage_is_recorded_once, usage::usage_changes_the_totals_of_its_session_once, usage::of_concurrent_recordings_of_usage_one_counts, usage::usage_of_a_period_is_walked_oldest_first, usage::deletion_takes_usage_of_one_kind_by_its_recording_in_batches,
         }
     };
 }
@@ -143,6 +136,7 @@ mod tests {
             ("fingerprints", include_str!("fingerprints.rs")),
             ("bans", include_str!("bans.rs")),
             ("anomalies", include_str!("anomalies.rs")),
+            ("usage", include_str!("usage.rs")),
         ];
         let written: Vec<String> = sources
             .iter()
@@ -159,6 +153,9 @@ mod tests {
     fn every_public_group_is_searched() {
         let groups: Vec<&str> =
             include_str!("mod.rs").lines().filter_map(|line| line.strip_prefix("pub mod ")).collect();
-        assert_eq!(groups, ["anomalies;", "bans;", "events;", "fingerprints;", "requests;", "sessions;"]);
+        assert_eq!(
+            groups,
+            ["anomalies;", "bans;", "events;", "fingerprints;", "requests;", "sessions;", "usage;"]
+        );
     }
 }
