@@ -27,6 +27,7 @@ pub mod fingerprint;
 pub mod ban;
 pub mod anomaly;
 pub mod usage;
+pub mod stats;
 pub mod geo;
 #[cfg(feature = "contract")]
 #[expect(
@@ -51,6 +52,7 @@ pub use ids::IdGenerator;
 pub use page::{BatchLimit, Page, PageRequest};
 pub use request::RequestRepository;
 pub use session::{EndedSession, SessionCursor, SessionFilter, SessionRepository};
+pub use stats::{AnalyticsQueryRepository, CoreStatsRepository};
 pub use usage::{UsageKind, UsageRepository};
 pub use version::{Recorded, Version, Versioned};
 #[cfg(feature = "mock")]
@@ -58,5 +60,5 @@ pub use {
     anomaly::MockAnomalyEventRepository, anomaly::MockAnomalyThresholdRepository, ban::MockBanRepository,
     event::MockEventRepository, fingerprint::MockFingerprintRepository, geo::MockGeoLocator,
     ids::SequentialIds, request::MockRequestRepository, session::MockSessionRepository,
-    usage::MockUsageRepository,
+    stats::MockAnalyticsQueryRepository, stats::MockCoreStatsRepository, usage::MockUsageRepository,
 };
