@@ -311,7 +311,7 @@ mod tests {
         for key in
             [FilterKey::Class, FilterKey::Channel, FilterKey::Device, FilterKey::Country, FilterKey::User]
         {
-            assert_eq!(refused(key, ""), InvalidFilter { key, value: "".into() });
+            assert_eq!(refused(key, ""), InvalidFilter { key, value: String::new() });
         }
         assert_eq!(refused(FilterKey::Class, "Human").value, "Human");
         assert_eq!("colour".parse::<FilterKey>(), Err(UnknownFilterKey("colour".into())));
