@@ -1,5 +1,7 @@
 //! Adapters that are wrong on purpose: the in-memory one behind a wrapper that makes one mistake.
 
+mod engagement;
+mod knowledge;
 mod requests;
 mod usage;
 
@@ -12,8 +14,9 @@ use analytics_domain::reputation::{Ban, BanSubject, ReputationState};
 use analytics_domain::session::{AnalyticsSession, EndReason, NanoDollars, SessionRecord, Text};
 use analytics_domain::throttle::ThrottleLevel;
 use analytics_inmemory::{
-    Capacity, InMemoryAnomalies, InMemoryBans, InMemoryEvents, InMemoryFingerprints, InMemoryRequests,
-    InMemorySessions, InMemoryThresholds, InMemoryUsage,
+    Capacity, InMemoryAnomalies, InMemoryAudit, InMemoryBans, InMemoryEngagement, InMemoryEvents,
+    InMemoryFingerprints, InMemoryLabels, InMemoryMlFeatures, InMemoryRequests, InMemorySessions,
+    InMemoryThresholds, InMemoryUsage,
 };
 use analytics_ports::contract::Stores;
 use analytics_ports::{
@@ -25,6 +28,8 @@ use analytics_ports::{
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 
+use self::engagement::FaultyEngagement;
+use self::knowledge::{FaultyAudit, FaultyFeatures, FaultyLabels};
 use self::requests::FaultyRequests;
 use self::usage::FaultyUsage;
 
@@ -69,6 +74,15 @@ pub(crate) enum Fault {
     ListsRequestsByTheirIdAlone,
     DeletesRequestsByTheirTime,
     DeletesRequestsAtExactlyBefore,
+    ReadsUntoldClicksAsZero,
+    ForgetsTabSwitches,
+    ForgetsThatEngagementWasImplausible,
+    SaysKnownEngagementIsNew,
+    KeepsTheLastOfEqualEngagement,
+    ListsEngagementNewestFirst,
+    CountsEveryEventAsAPage,
+    BelievesUnboundEngagement,
+    DeletesEngagementAtExactlyBefore,
     ForgetsTheVersionOfAFingerprint,
     ForgetsTheStateOfAFingerprint,
     ListsFingerprintsBackwards,
@@ -77,6 +91,20 @@ pub(crate) enum Fault {
     ForgetsThatABanIsAWouldBan,
     ClearsOneBanOnly,
     KeepsBansThatEndNow,
+    ForgetsWhoLabelled,
+    KeepsTheLabelThatCameLast,
+    ListsLabelsByTheNamesOfTheirSources,
+    RemovesEveryLabelOfASession,
+    DeletesLabelsAtExactlyBefore,
+    ReadsMissingFeaturesAsZero,
+    ReadsUnknownFiguresAsNo,
+    KeepsTheFirstFeatures,
+    AnswersOneLabelOnly,
+    DeletesFeaturesAtExactlyBefore,
+    SaysEveryAuditEntryIsNew,
+    ListsTheAuditOfEverybody,
+    ListsTheAuditOldestFirst,
+    DeletesTheAuditAtExactlyBefore,
     RoundsThresholds,
     KeepsTheFirstThreshold,
     SortsThresholdsWithoutCase,
@@ -138,6 +166,15 @@ impl Fault {
         (Self::ListsRequestsByTheirIdAlone, "requests_of_one_session_are_walked_oldest_first"),
         (Self::DeletesRequestsByTheirTime, "deletion_takes_requests_by_their_recording_in_batches"),
         (Self::DeletesRequestsAtExactlyBefore, "deletion_takes_requests_by_their_recording_in_batches"),
+        (Self::ReadsUntoldClicksAsZero, "engagement_that_tells_nothing_is_read_back_whole"),
+        (Self::ForgetsTabSwitches, "engagement_is_read_back_whole"),
+        (Self::ForgetsThatEngagementWasImplausible, "engagement_is_read_back_whole"),
+        (Self::SaysKnownEngagementIsNew, "creating_known_engagement_changes_nothing"),
+        (Self::KeepsTheLastOfEqualEngagement, "engagement_twice_in_one_batch_is_kept_once"),
+        (Self::ListsEngagementNewestFirst, "engagement_of_one_session_is_walked_oldest_first"),
+        (Self::CountsEveryEventAsAPage, "a_summary_is_the_sum_of_the_events_of_its_session"),
+        (Self::BelievesUnboundEngagement, "a_summary_is_the_sum_of_the_events_of_its_session"),
+        (Self::DeletesEngagementAtExactlyBefore, "deletion_takes_engagement_by_its_recording_in_batches"),
         (Self::ForgetsTheVersionOfAFingerprint, "a_fingerprint_that_is_not_as_expected_is_a_conflict"),
         (Self::ForgetsTheStateOfAFingerprint, "a_fingerprint_is_read_back_whole_at_version_1"),
         (
@@ -149,6 +186,20 @@ impl Fault {
         (Self::ForgetsThatABanIsAWouldBan, "bans_are_read_back_whole"),
         (Self::ClearsOneBanOnly, "clearing_answers_every_ban_of_the_subject_and_leaves_the_others"),
         (Self::KeepsBansThatEndNow, "ended_bans_are_deleted_in_batches"),
+        (Self::ForgetsWhoLabelled, "labels_are_read_back_whole"),
+        (Self::KeepsTheLabelThatCameLast, "a_label_is_replaced_only_by_one_that_supersedes_it"),
+        (Self::ListsLabelsByTheNamesOfTheirSources, "labels_are_walked_by_session_and_strength"),
+        (Self::RemovesEveryLabelOfASession, "a_label_is_removed_by_its_session_and_source"),
+        (Self::DeletesLabelsAtExactlyBefore, "labels_are_deleted_by_when_they_were_given"),
+        (Self::ReadsMissingFeaturesAsZero, "features_are_read_back_whole"),
+        (Self::ReadsUnknownFiguresAsNo, "features_of_which_nothing_is_known_are_read_back_whole"),
+        (Self::KeepsTheFirstFeatures, "only_features_that_look_further_replace_what_is_kept"),
+        (Self::AnswersOneLabelOnly, "labelled_features_are_walked_by_session"),
+        (Self::DeletesFeaturesAtExactlyBefore, "features_are_deleted_by_their_recording_in_batches"),
+        (Self::SaysEveryAuditEntryIsNew, "recording_a_known_audit_entry_changes_nothing"),
+        (Self::ListsTheAuditOfEverybody, "audit_entries_are_read_back_whole"),
+        (Self::ListsTheAuditOldestFirst, "audit_entries_are_walked_newest_first"),
+        (Self::DeletesTheAuditAtExactlyBefore, "audit_entries_are_deleted_by_their_time_in_batches"),
         (Self::RoundsThresholds, "a_threshold_is_read_back_whole"),
         (Self::KeepsTheFirstThreshold, "a_threshold_that_is_put_again_is_replaced"),
         (Self::SortsThresholdsWithoutCase, "thresholds_are_walked_in_the_order_of_their_metrics"),
@@ -173,6 +224,7 @@ impl Fault {
 /// Fresh stores with this fault, or without one.
 pub(crate) fn stores(fault: Option<Fault>) -> Stores {
     let capacity = Capacity::new(100_000).unwrap();
+    let labels = Arc::new(InMemoryLabels::new(capacity));
     let sessions = Arc::new(InMemorySessions::new(capacity));
     let usage = InMemoryUsage::new(capacity, Arc::clone(&sessions));
     Stores {
@@ -180,8 +232,12 @@ pub(crate) fn stores(fault: Option<Fault>) -> Stores {
         sessions: Arc::new(FaultySessions { kept: sessions, fault }),
         events: Arc::new(FaultyEvents { kept: InMemoryEvents::new(capacity), fault }),
         requests: Arc::new(FaultyRequests { kept: InMemoryRequests::new(capacity), fault }),
+        engagement: Arc::new(FaultyEngagement { kept: InMemoryEngagement::new(capacity), fault }),
         fingerprints: Arc::new(FaultyFingerprints { kept: InMemoryFingerprints::new(capacity), fault }),
         bans: Arc::new(FaultyBans { kept: InMemoryBans::new(capacity), fault }),
+        labels: Arc::new(FaultyLabels { kept: Arc::clone(&labels), fault }),
+        features: Arc::new(FaultyFeatures { kept: InMemoryMlFeatures::new(capacity, labels), fault }),
+        audit: Arc::new(FaultyAudit { kept: InMemoryAudit::new(capacity), fault }),
         thresholds: Arc::new(FaultyThresholds { kept: InMemoryThresholds::new(capacity), fault }),
         anomalies: Arc::new(FaultyAnomalies { kept: InMemoryAnomalies::new(capacity), fault }),
         guard: Box::new(()),

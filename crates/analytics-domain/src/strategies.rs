@@ -41,12 +41,21 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use xxhash_rust::xxh3::xxh3_64;
 
+use crate::audit::{AuditAction, AuditEntry, AuditRecord, AuditSubject};
 use crate::detector::policy::{Points, Share};
 use crate::detector::{
     AgentFacts, CategoryPolicy, DetectorPolicy, Engine, HeaderMarks, History, Observation, ReferrerFacts,
     SevenSignalPolicy, SharedView, Verification,
 };
+use crate::engagement::{
+    CreateEngagementEventInput, EngagementContext, EngagementEvent, EngagementPolicy, EngagementSettings,
+};
+use crate::event::{EventProperties, PropertyValue};
+use crate::features::{
+    BehavioralFigures, CatalogueVersion, FeatureVector, FeaturesRecord, MlBehavioralFeatures,
+};
 use crate::ids::{AnomalyEventId, BanId, EventId, FingerprintHash, SessionId, UserId, VisitorId};
+use crate::label::{Label, LabelClass, LabelRecord, LabelSource};
 use crate::request::{
     Channel, ClientNetwork, HttpVersion, Method, Network, Probe, ProbeKind, ProbeStrength, RequestKind,
 };
@@ -495,6 +504,169 @@ pub fn request_decision() -> impl Strategy<Value = RequestDecision> {
         1 => reason().prop_map(RequestDecision::WouldRefuse),
         1 => reason().prop_map(RequestDecision::Refused),
     ]
+}
+
+/// Anything that a beacon may claim, also numbers that are none.
+pub fn engagement_input() -> impl Strategy<Value = CreateEngagementEventInput> {
+    let flags = (option::of(any::<bool>()), option::of(any::<bool>()));
+    (vec(option::of(claim()), 16), flags, "/[a-c]{0,2}").prop_map(|(claims, flags, page_url)| {
+        CreateEngagementEventInput {
+            page_url,
+            time_on_page_ms: claims[0],
+            time_to_first_interaction_ms: claims[1],
+            time_to_first_scroll_ms: claims[2],
+            max_scroll_depth: claims[3],
+            scroll_velocity_avg: claims[4],
+            scroll_direction_changes: claims[5],
+            click_count: claims[6],
+            mouse_move_distance_px: claims[7],
+            mouse_path_entropy: claims[8],
+            keyboard_events: claims[9],
+            copy_events: claims[10],
+            focus_time_ms: claims[11],
+            blur_count: claims[12],
+            tab_switches: claims[13],
+            visible_time_ms: claims[14],
+            hidden_time_ms: claims[15],
+            is_rage_click: flags.0,
+            is_dead_click: flags.1,
+            clicks: Vec::new(),
+        }
+    })
+}
+
+/// An event of engagement as a beacon makes it.
+pub fn engagement_event() -> impl Strategy<Value = EngagementEvent> {
+    let context = (event_time(), any::<u128>(), session_id(), any::<bool>());
+    (context, engagement_input()).prop_filter_map(
+        "its time has an id",
+        |((at, entropy, session, bound), input)| {
+            let id = EventId::at(at, entropy)?;
+            let context = EngagementContext { id, session, page_served_at: None, bound };
+            EngagementEvent::create(&EngagementPolicy::default(), context, &input, at).ok()
+        },
+    )
+}
+
+/// Any policy of engagement that is accepted: the default, or other limits of times and clicks.
+pub fn engagement_policy() -> impl Strategy<Value = EngagementPolicy> {
+    let limits = (0u32..=60_000, 0u32..=60_000, 1u32..=604_800_000, 1u32..=1_000, 2u32..=100);
+    let anew = limits.prop_filter_map("it is accepted", |limits| {
+        EngagementPolicy::new(EngagementSettings {
+            time_slack_ms: limits.0,
+            visibility_slack_ms: limits.1,
+            time_max_ms: limits.2,
+            clicks_per_second: limits.3,
+            rage_clicks: limits.4,
+            ..EngagementSettings::default()
+        })
+        .ok()
+    });
+    prop_oneof![1 => Just(EngagementPolicy::default()), 2 => anew]
+}
+
+/// Any number that a client may send, most of them possible ones.
+fn claim() -> impl Strategy<Value = f64> {
+    prop_oneof![
+        3 => (0u32..100).prop_map(f64::from),
+        3 => (0u32..100_000).prop_map(f64::from),
+        1 => 0.0f64..120_000.0,
+        1 => any::<f64>(),
+        1 => select(&[-0.0, -1.0, f64::NAN, f64::INFINITY, f64::NEG_INFINITY, f64::MAX, 2_147_483_648.0][..]),
+    ]
+}
+
+/// Any label; times and authors are few, so that labels meet.
+pub fn label() -> impl Strategy<Value = Label> {
+    let what = (select(&LabelSource::ALL[..]), select(&LabelClass::ALL[..]), 0u16..=10_000);
+    let when = prop_oneof![3 => (0i64..3).prop_filter_map("it is a time", DateTime::from_timestamp_micros), 1 => time()];
+    let author = option::of(prop_oneof![select(&["ann", "bob"][..]).prop_map(String::from), "\\PC{1,40}"]);
+    (session_id(), what, when, author).prop_filter_map("it is accepted", |(session, what, at, author)| {
+        let (source, class, confidence) = what;
+        let confidence = crate::session::Points::from_hundredths(confidence).ok()?;
+        let author = author.map(|author| Text::cut(&author));
+        Label::try_from(LabelRecord { session, source, class, confidence, at, author }).ok()
+    })
+}
+
+/// Any row of features.
+pub fn features() -> impl Strategy<Value = MlBehavioralFeatures> {
+    let finite =
+        || prop_oneof![3 => -1e6f64..1e6, 1 => any::<f64>().prop_filter("finite", |f| f.is_finite())];
+    let reals = vec(option::of(finite()), 10);
+    let wholes = (vec(option::of(number()), 3), vec(option::of(0u32..1 << 31), 5));
+    let flags = (option::of(any::<bool>()), option::of(any::<bool>()), option::of(any::<bool>()));
+    let key = (session_id(), 1u32..1 << 31, time());
+    (key, reals, wholes, flags, vec(option::of(finite()), 0..40)).prop_filter_map(
+        "it is accepted",
+        |(key, reals, (long, short), flags, vector)| {
+            let share = |number: Option<f64>, most: f64| number.map(|number| number.abs() % 1.0 * most);
+            let figures = BehavioralFigures {
+                session_duration_seconds: reals[0].map(f64::abs),
+                total_requests: long[0],
+                unique_pages_visited: long[1],
+                avg_time_between_requests_ms: reals[1].map(f64::abs),
+                request_time_variance: reals[2].map(f64::abs),
+                referrer_present: flags.0,
+                has_javascript: flags.1,
+                accepts_cookies: flags.2,
+                viewport_width: short[0],
+                viewport_height: short[1],
+                avg_scroll_depth: share(reals[3], 100.0),
+                max_scroll_depth: share(reals[4], 100.0),
+                avg_time_on_page_ms: reals[5].map(f64::abs),
+                total_clicks: long[2],
+                avg_mouse_speed: reals[6].map(f64::abs),
+                mouse_movement_entropy: share(reals[7], 3.0),
+                time_pattern_regularity: share(reals[8], 1.0),
+                request_burst_count: short[2],
+                headless_indicators: short[3],
+                automation_indicators: short[4],
+                fingerprint_anomaly_score: reals[9],
+            };
+            MlBehavioralFeatures::try_from(FeaturesRecord {
+                session: key.0,
+                catalogue: CatalogueVersion::new(key.1).ok()?,
+                as_of: key.2,
+                figures,
+                feature_vector: FeatureVector::new(vector).ok()?,
+            })
+            .ok()
+        },
+    )
+}
+
+/// Any entry of the audit.
+pub fn audit_entry() -> impl Strategy<Value = AuditEntry> {
+    let subject = prop_oneof![
+        session_id().prop_map(AuditSubject::Session),
+        fingerprint_hash().prop_map(AuditSubject::Fingerprint),
+        ban_id().prop_map(AuditSubject::Ban),
+        network().prop_map(AuditSubject::Network),
+        visitor_id().prop_map(AuditSubject::Visitor),
+    ];
+    let when = (event_time(), any::<u128>());
+    let words = ("\\PC{1,40}", option::of(text()));
+    (when, words, select(&AuditAction::ALL[..]), subject, event_properties()).prop_filter_map(
+        "its time has an id",
+        |((at, entropy), (actor, reason), action, subject, details)| {
+            let id = EventId::at(at, entropy)?;
+            let actor = Text::cut(&actor);
+            AuditEntry::try_from(AuditRecord { id, at, actor, action, subject, reason, details }).ok()
+        },
+    )
+}
+
+/// Any few properties of an event.
+pub fn event_properties() -> impl Strategy<Value = EventProperties> {
+    let value = prop_oneof![
+        "[^\u{0}]{0,20}".prop_map(PropertyValue::Text),
+        any::<i64>().prop_map(PropertyValue::Integer),
+        proptest::num::f64::NORMAL.prop_map(PropertyValue::Number),
+        any::<bool>().prop_map(PropertyValue::Bool),
+    ];
+    proptest::collection::btree_map("[a-z_]{1,12}", value, 0..5)
+        .prop_filter_map("it is accepted", |properties| EventProperties::new(properties).ok())
 }
 
 /// Any time in whole microseconds that ids of events can say: 1970 to 10889.

@@ -78,6 +78,16 @@ impl<T: Entry> Journal<T> {
         Page::of(rows, page.limit, T::cursor)
     }
 
+    /// What this makes of all rows of a session, oldest first.
+    pub(crate) fn over<R>(
+        &self,
+        session: SessionId,
+        make: impl FnOnce(&mut dyn Iterator<Item = &T>) -> R,
+    ) -> R {
+        let kept = self.by_session.of(session.as_u128());
+        make(&mut kept.range((session, FIRST)..=(session, LAST)).map(|(_, row)| &**row))
+    }
+
     /// Deletes at most `limit` rows that were recorded before this, the oldest recorded first, then by id.
     pub(crate) fn delete_recorded_before(&self, before: DateTime<Utc>, limit: BatchLimit) -> u32 {
         let oldest = self.rows.first(limit.as_usize(), |shard| {
@@ -130,4 +140,6 @@ impl<T> Part for Shard<T> {
 }
 
 const FIRST: EventCursor = EventCursor { at: DateTime::<Utc>::MIN_UTC, id: EventId::from_u128(0) };
-const LAST: EventCursor = EventCursor { at: DateTime::<Utc>::MAX_UTC, id: EventId::from_u128(u128::MAX) };
+/// No row stands after this place, and none at it.
+pub(crate) const LAST: EventCursor =
+    EventCursor { at: DateTime::<Utc>::MAX_UTC, id: EventId::from_u128(u128::MAX) };

@@ -6,28 +6,35 @@ use std::sync::Arc;
 use analytics_domain::anomaly::{
     AnomalyEvent, AnomalyLevel, AnomalyRule, AnomalyThreshold, Finite, MetricName,
 };
+use analytics_domain::audit::{AuditAction, AuditEntry, AuditRecord, AuditSubject};
 use analytics_domain::detector::ReferrerFacts;
 use analytics_domain::event::{AnalyticsEvent, EventName, EventProperties};
+use analytics_domain::features::{
+    BehavioralFigures, CatalogueVersion, FeatureVector, FeaturesRecord, MlBehavioralFeatures,
+};
 use analytics_domain::ids::{AnomalyEventId, BanId, EventId, FingerprintHash, SessionId, TaskId, VisitorId};
+use analytics_domain::label::{Label, LabelClass, LabelRecord, LabelSource};
 use analytics_domain::reputation::{
     Ban, BanReason, BanSubject, ChargedFacts, ReputationPolicy, ReputationState, observe_charged,
 };
 use analytics_domain::request::{Method, RequestKind};
 use analytics_domain::request_row::{RequestDecision, RequestFacts, RequestRecord, RequestRow};
 use analytics_domain::session::{
-    AnalyticsSession, EndReason, NewSession, SessionClient, SessionCounters, SessionOrigin, SessionPlace,
-    SessionPolicy, SessionUpdate, Text,
+    AnalyticsSession, EndReason, NewSession, Points, SessionClient, SessionCounters, SessionOrigin,
+    SessionPlace, SessionPolicy, SessionUpdate, Text,
 };
 use analytics_domain::stats::Period;
 use analytics_domain::usage::{Stamp, Task, UsageStatus};
 use analytics_inmemory::{
-    Capacity, InMemoryAnomalies, InMemoryBans, InMemoryEvents, InMemoryFingerprints, InMemoryRequests,
-    InMemorySessions, InMemoryThresholds, InMemoryUsage, StoreStats,
+    Capacity, InMemoryAnomalies, InMemoryAudit, InMemoryBans, InMemoryEvents, InMemoryFingerprints,
+    InMemoryLabels, InMemoryMlFeatures, InMemoryRequests, InMemorySessions, InMemoryThresholds,
+    InMemoryUsage, StoreStats,
 };
 use analytics_ports::{
-    AnomalyEventFilter, AnomalyEventRepository, AnomalyThresholdRepository, BanRepository, BatchLimit,
-    EventRepository, FingerprintRecord, FingerprintRepository, PageRequest, Recorded, RequestRepository,
-    SessionFilter, SessionRepository, StoreError, UsageRepository,
+    AnomalyEventFilter, AnomalyEventRepository, AnomalyThresholdRepository, AuditRepository, BanRepository,
+    BatchLimit, EventRepository, FingerprintRecord, FingerprintRepository, LabelRepository,
+    MlFeaturesRepository, PageRequest, Recorded, RequestRepository, SessionFilter, SessionRepository,
+    StoreError, UsageRepository,
 };
 use chrono::{DateTime, Utc};
 
@@ -103,6 +110,60 @@ async fn the_request_that_was_recorded_first_leaves_a_full_store() {
     assert_eq!(listed.items, [request(1), request(3)]);
     let expected = StoreStats { entries: 2, capacity: 2, evicted: 1, evicted_in_use: 0 };
     assert_eq!(requests.stats(), expected);
+}
+
+#[tokio::test]
+async fn the_label_of_the_weakest_source_leaves_a_full_store_and_those_of_people_last() {
+    let labels = InMemoryLabels::new(capacity(3));
+    let given = [
+        (1, LabelSource::Manual, 1),
+        (2, LabelSource::Heuristic, 9),
+        (3, LabelSource::Heuristic, 8),
+        (4, LabelSource::Honeypot, 2),
+        (5, LabelSource::Manual, 3),
+        (6, LabelSource::Manual, 4),
+        (7, LabelSource::Manual, 5),
+    ];
+    for (session, source, second) in given {
+        assert_eq!(labels.put(&label(session, source, second)).await.unwrap(), Recorded::New);
+    }
+    // 3 leaves for 4, 2 for 5, 4 for 6, and then only people's are left: 1 leaves for 7.
+    let kept = labels.list(PageRequest::first(BatchLimit::default())).await.unwrap();
+    assert_eq!(kept.items.iter().map(|label| label.session().as_u128()).collect::<Vec<_>>(), [5, 6, 7]);
+    let expected = StoreStats { entries: 3, capacity: 3, evicted: 4, evicted_in_use: 1 };
+    assert_eq!(labels.stats(), expected);
+}
+
+#[tokio::test]
+async fn the_features_that_were_recorded_first_leave_a_full_store() {
+    let labels = Arc::new(InMemoryLabels::new(capacity(9)));
+    let stored = InMemoryMlFeatures::new(capacity(2), labels);
+    for (session, as_of, recorded) in [(1, 0, 10), (2, 0, 20), (1, 1, 30), (3, 0, 40)] {
+        assert_eq!(stored.save(&features(session, as_of), at(recorded)).await.unwrap(), Recorded::New);
+    }
+    let mut kept = Vec::new();
+    for session in 1..=3 {
+        kept.push(stored.by_session(id(session), catalogue()).await.unwrap());
+    }
+    // The row of session 1 was recorded anew, so that of session 2 is the oldest.
+    assert_eq!(kept, [Some(features(1, 1)), None, Some(features(3, 0))]);
+    let expected = StoreStats { entries: 2, capacity: 2, evicted: 1, evicted_in_use: 0 };
+    assert_eq!(stored.stats(), expected);
+}
+
+#[tokio::test]
+async fn the_oldest_entry_leaves_a_full_audit_and_is_missed() {
+    let audit = InMemoryAudit::new(capacity(2));
+    for second in [2, 1, 3] {
+        assert_eq!(audit.record(&audited(second)).await.unwrap(), Recorded::New);
+    }
+    let subject = Some(AuditSubject::Session(id(1)));
+    for asked in [None, subject] {
+        let kept = audit.list(asked, PageRequest::first(BatchLimit::default())).await.unwrap();
+        assert_eq!(kept.items, [audited(3), audited(2)]);
+    }
+    let expected = StoreStats { entries: 2, capacity: 2, evicted: 1, evicted_in_use: 1 };
+    assert_eq!(audit.stats(), expected);
 }
 
 #[tokio::test]
@@ -334,6 +395,50 @@ fn event(number: u128, session: u128) -> AnalyticsEvent {
     let name = EventName::new("view").unwrap();
     let id = EventId::at(at(0), number).unwrap();
     AnalyticsEvent::new(id, SessionId::from_u128(session), name, EventProperties::default(), at(0)).unwrap()
+}
+
+fn label(session: u128, source: LabelSource, second: i64) -> Label {
+    LabelRecord {
+        session: id(session),
+        source,
+        class: LabelClass::Bot,
+        confidence: Points::default(),
+        at: at(second),
+        author: None,
+    }
+    .try_into()
+    .unwrap()
+}
+
+fn features(session: u128, as_of: i64) -> MlBehavioralFeatures {
+    FeaturesRecord {
+        session: id(session),
+        catalogue: catalogue(),
+        as_of: at(as_of),
+        figures: BehavioralFigures::default(),
+        feature_vector: FeatureVector::default(),
+    }
+    .try_into()
+    .unwrap()
+}
+
+fn catalogue() -> CatalogueVersion {
+    CatalogueVersion::new(1).unwrap()
+}
+
+/// What somebody did about session 1 at this second.
+fn audited(second: i64) -> AuditEntry {
+    AuditRecord {
+        id: EventId::at(at(second), 1).unwrap(),
+        at: at(second),
+        actor: Text::cut("ann"),
+        action: AuditAction::Label,
+        subject: AuditSubject::Session(id(1)),
+        reason: None,
+        details: EventProperties::default(),
+    }
+    .try_into()
+    .unwrap()
 }
 
 /// The request of session 1 with this number in its id.

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use analytics_inmemory::{
-    Capacity, InMemoryAnomalies, InMemoryBans, InMemoryEvents, InMemoryFingerprints, InMemoryRequests,
-    InMemorySessions, InMemoryThresholds, InMemoryUsage,
+    Capacity, InMemoryAnomalies, InMemoryAudit, InMemoryBans, InMemoryEngagement, InMemoryEvents,
+    InMemoryFingerprints, InMemoryLabels, InMemoryMlFeatures, InMemoryRequests, InMemorySessions,
+    InMemoryThresholds, InMemoryUsage,
 };
 use analytics_ports::contract::{self, Stores};
 
@@ -20,14 +21,19 @@ analytics_ports::contract_cases!(stamp);
 
 fn fresh() -> Stores {
     let capacity = Capacity::new(100_000).expect("it is not zero");
+    let labels = Arc::new(InMemoryLabels::new(capacity));
     let sessions = Arc::new(InMemorySessions::new(capacity));
     Stores {
         usage: Arc::new(InMemoryUsage::new(capacity, Arc::clone(&sessions))),
         sessions,
         events: Arc::new(InMemoryEvents::new(capacity)),
         requests: Arc::new(InMemoryRequests::new(capacity)),
+        engagement: Arc::new(InMemoryEngagement::new(capacity)),
         fingerprints: Arc::new(InMemoryFingerprints::new(capacity)),
         bans: Arc::new(InMemoryBans::new(capacity)),
+        labels: labels.clone(),
+        features: Arc::new(InMemoryMlFeatures::new(capacity, labels)),
+        audit: Arc::new(InMemoryAudit::new(capacity)),
         thresholds: Arc::new(InMemoryThresholds::new(capacity)),
         anomalies: Arc::new(InMemoryAnomalies::new(capacity)),
         guard: Box::new(()),

@@ -6,7 +6,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 ///
 /// Not async: a reading is never waited for. Services read it once a use case and hand the time on as `now`.
 pub trait Clock: Send + Sync {
-    /// The time now, in whole microseconds. May step back when the machine's clock is set.
+    /// The time now, in whole microseconds, and never before one that this clock told already, whoever asked. A test that
+    /// sets its mock back breaks that on purpose.
     fn now(&self) -> DateTime<Utc>;
 }
 

@@ -45,10 +45,18 @@ pub enum Entity {
     Event,
     /// A row of a request.
     Request,
+    /// An event of engagement.
+    Engagement,
     /// What is remembered of a fingerprint.
     Fingerprint,
     /// A ban.
     Ban,
+    /// A label of a session.
+    Label,
+    /// A row of features.
+    Features,
+    /// An entry of the audit.
+    AuditEntry,
     /// The limits of a metric.
     AnomalyThreshold,
     /// An anomaly that was opened.
@@ -86,8 +94,12 @@ impl fmt::Display for Entity {
             Self::Session => "session",
             Self::Event => "event",
             Self::Request => "request",
+            Self::Engagement => "engagement",
             Self::Fingerprint => "fingerprint",
             Self::Ban => "ban",
+            Self::Label => "label",
+            Self::Features => "features",
+            Self::AuditEntry => "audit entry",
             Self::AnomalyThreshold => "anomaly threshold",
             Self::AnomalyEvent => "anomaly event",
             Self::AiRequest => "AI request",

@@ -1,5 +1,7 @@
 //! Where events are kept.
 
+use analytics_domain::audit::AuditEntry;
+use analytics_domain::engagement::EngagementEvent;
 use analytics_domain::event::AnalyticsEvent;
 use analytics_domain::ids::{EventId, SessionId};
 use analytics_domain::request_row::RequestRow;
@@ -43,7 +45,7 @@ pub trait EventRepository: Send + Sync {
     ) -> Result<u32, StoreError>;
 }
 
-/// The place in a list of something that happened: an event, a request.
+/// The place in a list of something that happened: an event, a request, engagement, an entry of the audit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EventCursor {
     /// When it happened.
@@ -55,6 +57,16 @@ pub struct EventCursor {
 impl EventCursor {
     /// The place of this event.
     pub const fn of(event: &AnalyticsEvent) -> Self {
+        Self { at: event.at(), id: event.id() }
+    }
+
+    /// The place of this entry of the audit.
+    pub const fn of_audit(entry: &AuditEntry) -> Self {
+        Self { at: entry.at(), id: entry.id() }
+    }
+
+    /// The place of this engagement.
+    pub const fn of_engagement(event: &EngagementEvent) -> Self {
         Self { at: event.at(), id: event.id() }
     }
 

@@ -23,8 +23,12 @@ pub mod version;
 pub mod session;
 pub mod event;
 pub mod request;
+pub mod engagement;
 pub mod fingerprint;
 pub mod ban;
+pub mod label;
+pub mod features;
+pub mod audit;
 pub mod anomaly;
 pub mod usage;
 pub mod stats;
@@ -40,15 +44,19 @@ pub mod contract;
 pub use anomaly::{
     AnomalyEventCursor, AnomalyEventFilter, AnomalyEventRepository, AnomalyThresholdRepository,
 };
+pub use audit::AuditRepository;
 pub use ban::{BanCursor, BanRepository};
 pub use clock::Clock;
 #[cfg(feature = "mock")]
 pub use clock::MockClock;
+pub use engagement::EngagementRepository;
 pub use error::{Entity, StoreError};
 pub use event::{EventCursor, EventRepository};
+pub use features::{LabelledFeatures, MlFeaturesRepository};
 pub use fingerprint::{FingerprintRecord, FingerprintRepository};
 pub use geo::{AutonomousSystem, GeoAnswer, GeoLocator};
 pub use ids::IdGenerator;
+pub use label::{LabelCursor, LabelRepository};
 pub use page::{BatchLimit, Page, PageRequest};
 pub use request::RequestRepository;
 pub use session::{EndedSession, SessionCursor, SessionFilter, SessionRepository};
@@ -57,8 +65,10 @@ pub use usage::{UsageKind, UsageRepository};
 pub use version::{Recorded, Version, Versioned};
 #[cfg(feature = "mock")]
 pub use {
-    anomaly::MockAnomalyEventRepository, anomaly::MockAnomalyThresholdRepository, ban::MockBanRepository,
-    event::MockEventRepository, fingerprint::MockFingerprintRepository, geo::MockGeoLocator,
-    ids::SequentialIds, request::MockRequestRepository, session::MockSessionRepository,
-    stats::MockAnalyticsQueryRepository, stats::MockCoreStatsRepository, usage::MockUsageRepository,
+    anomaly::MockAnomalyEventRepository, anomaly::MockAnomalyThresholdRepository, audit::MockAuditRepository,
+    ban::MockBanRepository, engagement::MockEngagementRepository, event::MockEventRepository,
+    features::MockMlFeaturesRepository, fingerprint::MockFingerprintRepository, geo::MockGeoLocator,
+    ids::SequentialIds, label::MockLabelRepository, request::MockRequestRepository,
+    session::MockSessionRepository, stats::MockAnalyticsQueryRepository, stats::MockCoreStatsRepository,
+    usage::MockUsageRepository,
 };

@@ -17,20 +17,31 @@
 //! analytics_ports::contract_cases!(stamp);
 //! ```
 //!
+//! Clocks, makers of ids and locators have cases of their own, which are not async and take what they try:
+//! [`clock_cases!`](crate::clock_cases), [`id_cases!`](crate::id_cases), [`place_cases!`](crate::place_cases).
+//!
 //! Every case uses at most a few hundred rows, below the capacity of any store; eviction is not part of the contract.
 
 use std::any::Any;
 use std::sync::Arc;
 
 use crate::{
-    AnomalyEventRepository, AnomalyThresholdRepository, BanRepository, EventRepository,
-    FingerprintRepository, RequestRepository, SessionRepository, UsageRepository,
+    AnomalyEventRepository, AnomalyThresholdRepository, AuditRepository, BanRepository, EngagementRepository,
+    EventRepository, FingerprintRepository, LabelRepository, MlFeaturesRepository, RequestRepository,
+    SessionRepository, UsageRepository,
 };
 
 pub mod anomalies;
+pub mod audit;
 pub mod bans;
+pub mod clock;
+pub mod engagement;
 pub mod events;
+pub mod features;
 pub mod fingerprints;
+pub mod ids;
+pub mod labels;
+pub mod places;
 pub mod requests;
 mod sample;
 pub mod sessions;
@@ -45,10 +56,18 @@ pub struct Stores {
     pub events: Arc<dyn EventRepository>,
     /// Its rows of requests.
     pub requests: Arc<dyn RequestRepository>,
+    /// Its engagement.
+    pub engagement: Arc<dyn EngagementRepository>,
     /// Its fingerprints.
     pub fingerprints: Arc<dyn FingerprintRepository>,
     /// Its bans.
     pub bans: Arc<dyn BanRepository>,
+    /// Its labels.
+    pub labels: Arc<dyn LabelRepository>,
+    /// Its features, labelled by `labels`.
+    pub features: Arc<dyn MlFeaturesRepository>,
+    /// Its audit.
+    pub audit: Arc<dyn AuditRepository>,
     /// Its limits of metrics.
     pub thresholds: Arc<dyn AnomalyThresholdRepository>,
     /// Its anomalies.
@@ -100,6 +119,14 @@ macro_rules! contract_cases {
             requests::requests_of_one_session_are_walked_oldest_first,
             requests::deletion_takes_requests_by_their_recording_in_batches,
             requests::the_totals_of_a_session_equal_a_recount_of_its_requests,
+            engagement::engagement_is_read_back_whole,
+            engagement::engagement_that_tells_nothing_is_read_back_whole,
+            engagement::creating_known_engagement_changes_nothing,
+            engagement::engagement_twice_in_one_batch_is_kept_once,
+            engagement::of_concurrent_engagement_one_is_new,
+            engagement::engagement_of_one_session_is_walked_oldest_first,
+            engagement::a_summary_is_the_sum_of_the_events_of_its_session,
+            engagement::deletion_takes_engagement_by_its_recording_in_batches,
             fingerprints::a_fingerprint_is_read_back_whole_at_version_1,
             fingerprints::a_fingerprint_is_swapped_against_the_version_that_was_seen,
             fingerprints::a_fingerprint_that_is_not_as_expected_is_a_conflict,
@@ -113,13 +140,49 @@ macro_rules! contract_cases {
             bans::running_bans_are_walked_in_the_order_of_their_ends,
             bans::clearing_answers_every_ban_of_the_subject_and_leaves_the_others,
             bans::ended_bans_are_deleted_in_batches,
-    anomalies::a_threshold_is_read_back_whole, anomalies::a_threshold_that_is_put_again_is_replaced, anomalies::thresholds_are_walked_in_the_order_of_their_metrics, anomalies::a_threshold_is_deleted_once, anomalies::an_anomaly_is_read_back_whole, anomalies::putting_a_known_anomaly_changes_nothing, anomalies::closing_keeps_the_first_time, anomalies::acknowledging_keeps_the_first_time, anomalies::anomalies_are_walked_newest_first, anomalies::each_part_of_a_filter_selects_anomalies, anomalies::a_page_of_anomalies_goes_on_after_rows_that_went, anomalies::old_anomalies_are_deleted_in_batches, usage::usage_is_read_back_whole, usage::recording_no_usage_is_no_work, usage::usage_is_recorded_once, usage::usage_changes_the_totals_of_its_session_once, usage::of_concurrent_recordings_of_usage_one_counts, usage::usage_of_a_period_is_walked_oldest_first, usage::deletion_takes_usage_of_one_kind_by_its_recording_in_batches,
+            labels::labels_are_read_back_whole,
+            labels::a_label_is_replaced_only_by_one_that_supersedes_it,
+            labels::of_concurrent_labels_the_strongest_stays,
+            labels::a_label_is_removed_by_its_session_and_source,
+            labels::labels_are_walked_by_session_and_strength,
+            labels::labels_are_deleted_by_when_they_were_given,
+            features::features_are_read_back_whole,
+            features::features_of_which_nothing_is_known_are_read_back_whole,
+            features::only_features_that_look_further_replace_what_is_kept,
+            features::of_concurrent_features_those_that_look_furthest_stay,
+            features::labelled_features_are_walked_by_session,
+            features::features_are_deleted_by_their_recording_in_batches,
+            audit::audit_entries_are_read_back_whole,
+            audit::recording_a_known_audit_entry_changes_nothing,
+            audit::audit_entries_are_walked_newest_first,
+            audit::audit_entries_are_deleted_by_their_time_in_batches,
+            anomalies::a_threshold_is_read_back_whole,
+            anomalies::a_threshold_that_is_put_again_is_replaced,
+            anomalies::thresholds_are_walked_in_the_order_of_their_metrics,
+            anomalies::a_threshold_is_deleted_once,
+            anomalies::an_anomaly_is_read_back_whole,
+            anomalies::putting_a_known_anomaly_changes_nothing,
+            anomalies::closing_keeps_the_first_time,
+            anomalies::acknowledging_keeps_the_first_time,
+            anomalies::anomalies_are_walked_newest_first,
+            anomalies::each_part_of_a_filter_selects_anomalies,
+            anomalies::a_page_of_anomalies_goes_on_after_rows_that_went,
+            anomalies::old_anomalies_are_deleted_in_batches,
+            usage::usage_is_read_back_whole,
+            usage::recording_no_usage_is_no_work,
+            usage::usage_is_recorded_once,
+            usage::usage_changes_the_totals_of_its_session_once,
+            usage::of_concurrent_recordings_of_usage_one_counts,
+            usage::usage_of_a_period_is_walked_oldest_first,
+            usage::deletion_takes_usage_of_one_kind_by_its_recording_in_batches,
         }
     };
 }
 
 #[cfg(test)]
 mod tests {
+    use crate::{clock_cases, id_cases, place_cases};
+
     /// A case that nobody lists runs nowhere, so the sources are searched for it.
     #[test]
     fn every_case_that_is_written_is_listed_and_every_listed_case_is_written() {
@@ -128,20 +191,31 @@ mod tests {
                 [$(concat!(stringify!($group), "::", stringify!($case))),+]
             };
         }
-        let listed: Vec<String> = contract_cases!(names).into_iter().map(String::from).collect();
+        let of_stores = contract_cases!(names).into_iter();
+        let others = clock_cases!(names).into_iter().chain(id_cases!(names)).chain(place_cases!(names));
+        let listed: Vec<String> = of_stores.chain(others).map(String::from).collect();
         let sources = [
             ("sessions", include_str!("sessions.rs")),
             ("events", include_str!("events.rs")),
             ("requests", include_str!("requests.rs")),
+            ("engagement", include_str!("engagement.rs")),
             ("fingerprints", include_str!("fingerprints.rs")),
             ("bans", include_str!("bans.rs")),
+            ("labels", include_str!("labels.rs")),
+            ("features", include_str!("features.rs")),
+            ("audit", include_str!("audit.rs")),
             ("anomalies", include_str!("anomalies.rs")),
             ("usage", include_str!("usage.rs")),
+            ("clock", include_str!("clock.rs")),
+            ("ids", include_str!("ids.rs")),
+            ("places", include_str!("places.rs")),
         ];
         let written: Vec<String> = sources
             .iter()
             .flat_map(|(group, source)| {
-                let cases = source.lines().filter_map(|line| line.strip_prefix("pub async fn "));
+                let cases = source.lines().filter_map(|line| {
+                    line.strip_prefix("pub async fn ").or_else(|| line.strip_prefix("pub fn "))
+                });
                 cases.map(move |rest| format!("{group}::{}", &rest[..rest.find('(').unwrap()]))
             })
             .collect();
@@ -155,7 +229,22 @@ mod tests {
             include_str!("mod.rs").lines().filter_map(|line| line.strip_prefix("pub mod ")).collect();
         assert_eq!(
             groups,
-            ["anomalies;", "bans;", "events;", "fingerprints;", "requests;", "sessions;", "usage;"]
+            [
+                "anomalies;",
+                "audit;",
+                "bans;",
+                "clock;",
+                "engagement;",
+                "events;",
+                "features;",
+                "fingerprints;",
+                "ids;",
+                "labels;",
+                "places;",
+                "requests;",
+                "sessions;",
+                "usage;"
+            ]
         );
     }
 }

@@ -2,9 +2,17 @@
 
 use std::collections::BTreeMap;
 
+use analytics_domain::audit::{AuditAction, AuditEntry, AuditRecord, AuditSubject};
 use analytics_domain::detector::{Class, HeaderMarks, ReferrerFacts};
+use analytics_domain::engagement::{
+    EngagementEvent, EngagementFigures, EngagementRecord, Implausible, ImplausibleSet, ReadingPattern,
+};
 use analytics_domain::event::{AnalyticsEvent, EventName, EventProperties, PropertyValue};
+use analytics_domain::features::{
+    BehavioralFigures, CatalogueVersion, FeatureVector, FeaturesRecord, MlBehavioralFeatures,
+};
 use analytics_domain::ids::{EventId, FingerprintHash, SessionId, UserId, VisitorId};
+use analytics_domain::label::{Label, LabelClass, LabelRecord, LabelSource};
 use analytics_domain::request::channel::Channel;
 use analytics_domain::request::{HttpVersion, Method, Probe, ProbeKind, ProbeStrength, RequestKind};
 use analytics_domain::request_row::{RequestDecision, RequestFacts, RequestRecord, RequestRow};
@@ -243,6 +251,162 @@ pub(super) fn full_requests(session: u128) -> Vec<RequestRow> {
         ..bare_request(u128::MAX - number as u128, session, number as i64 * 333).into_record()
     };
     (0..40).map(|number| row(number).try_into().expect("the sample keeps every rule of a row")).collect()
+}
+
+/// The bound event of engagement with this number in its id, in this session, at `at(micros)`; every fourth is of the
+/// same page.
+pub(super) fn engagement(number: u128, session: u128, micros: i64) -> EngagementEvent {
+    let small = number as u32 % 1_000;
+    let bare = bare_engagement(number, session, micros).into_record();
+    let figures = EngagementFigures {
+        time_on_page_ms: (!number.is_multiple_of(3)).then_some(1_000 + small),
+        visible_time_ms: Some(small),
+        max_scroll_depth: (number % 3 != 1).then_some(small as u8 % 101),
+        click_count: Some(small % 4),
+        is_rage_click: Some(number % 4 == 1),
+        is_dead_click: (!number.is_multiple_of(5)).then_some(number % 2 == 1),
+        ..EngagementFigures::default()
+    };
+    let page_url = Text::cut(&format!("/{}", number % 4));
+    let (bound, reading_pattern) = (number % 5 < 3, Some(ReadingPattern::Read));
+    let known = EngagementRecord { page_url, bound, figures, reading_pattern, ..bare };
+    known.try_into().expect("the sample keeps every rule of engagement")
+}
+
+/// The event of engagement that tells nothing but its page.
+pub(super) fn bare_engagement(number: u128, session: u128, micros: i64) -> EngagementEvent {
+    EngagementRecord {
+        id: EventId::at(at(micros), number).expect("the time is past 1970"),
+        session: SessionId::from_u128(session),
+        at: at(micros),
+        page_url: Text::cut("/"),
+        bound: false,
+        figures: EngagementFigures::default(),
+        reading_pattern: None,
+        implausible: ImplausibleSet::default(),
+    }
+    .try_into()
+    .expect("the sample keeps every rule of engagement")
+}
+
+/// Ten events of engagement of this session in which every figure is set, at the edge of what it allows; every reading
+/// pattern and every implausible claim is among them.
+pub(super) fn full_engagement(session: u128) -> Vec<EngagementEvent> {
+    let most = i32::MAX as u32;
+    let event = |number: usize| EngagementRecord {
+        page_url: Text::cut(&"https://example.org/\u{1F980}?a='\"\\&b=%00#\u{202e} ".repeat(30 + number)),
+        bound: number % 2 < 1,
+        figures: EngagementFigures {
+            time_on_page_ms: Some(most),
+            time_to_first_interaction_ms: Some(most - 1),
+            time_to_first_scroll_ms: Some(0),
+            max_scroll_depth: Some(100 - number as u8),
+            scroll_velocity_avg: Some([f64::MAX, 1.0 / 3.0, 5e-324][number % 3]),
+            scroll_direction_changes: Some(most - 2),
+            click_count: Some(most - 3),
+            mouse_move_distance_px: Some(most - 4),
+            mouse_path_entropy: Some([3.0, 2.0 / 3.0][number % 2]),
+            keyboard_events: Some(most - 5),
+            copy_events: Some(most - 6),
+            focus_time_ms: Some(most - 7),
+            blur_count: Some(most - 8),
+            tab_switches: Some(most - 9),
+            visible_time_ms: Some(most - 10),
+            hidden_time_ms: Some(most - 11),
+            is_rage_click: Some(number % 2 < 1),
+            is_dead_click: Some(number % 3 < 1),
+        },
+        reading_pattern: Some(ReadingPattern::ALL[number % 5]),
+        implausible: Implausible::ALL
+            .into_iter()
+            .filter(|_| number % 4 < 3)
+            .skip(number)
+            .fold(ImplausibleSet::default(), ImplausibleSet::with),
+        ..bare_engagement(u128::MAX - number as u128, session, number as i64 * 333).into_record()
+    };
+    (0..10)
+        .map(|number| event(number).try_into().expect("the sample keeps every rule of engagement"))
+        .collect()
+}
+
+/// What this source says of this session at `at(micros)`: a bot.
+pub(super) fn label(session: u128, source: LabelSource, micros: i64) -> Label {
+    LabelRecord {
+        session: SessionId::from_u128(session),
+        source,
+        class: LabelClass::Bot,
+        confidence: Points::from_hundredths(9_000).expect("it is at most 10,000"),
+        at: at(micros),
+        author: None,
+    }
+    .try_into()
+    .expect("the sample keeps every rule of a label")
+}
+
+/// The features of this session after this catalogue, of which nothing is known.
+pub(super) fn bare_features(session: u128, catalogue: u32, as_of: i64) -> MlBehavioralFeatures {
+    FeaturesRecord {
+        session: SessionId::from_u128(session),
+        catalogue: CatalogueVersion::new(catalogue).expect("catalogues count from 1"),
+        as_of: at(as_of),
+        figures: BehavioralFigures::default(),
+        feature_vector: FeatureVector::default(),
+    }
+    .try_into()
+    .expect("the sample keeps every rule of features")
+}
+
+/// Features in which every figure is set, at the edge of what it allows, and the vector has values and gaps.
+pub(super) fn full_features() -> MlBehavioralFeatures {
+    let (most, long) = (Some(i32::MAX as u32), Some(i64::MAX as u64));
+    let vector =
+        [Some(f64::MAX), None, Some(-0.0), Some(5e-324), Some(1.0 / 3.0), None, Some(f64::MIN), None];
+    FeaturesRecord {
+        session: SessionId::from_u128(u128::MAX),
+        catalogue: CatalogueVersion::new(i32::MAX as u32).expect("it is the last one"),
+        as_of: DateTime::from_timestamp_micros(-1).expect("it is just before 1970"),
+        figures: BehavioralFigures {
+            session_duration_seconds: Some(f64::MAX),
+            total_requests: long,
+            unique_pages_visited: long.map(|long| long - 1),
+            avg_time_between_requests_ms: Some(1.0 / 3.0),
+            request_time_variance: Some(5e-324),
+            referrer_present: Some(false),
+            has_javascript: Some(true),
+            accepts_cookies: Some(false),
+            viewport_width: most,
+            viewport_height: most.map(|most| most - 1),
+            avg_scroll_depth: Some(200.0 / 3.0),
+            max_scroll_depth: Some(100.0),
+            avg_time_on_page_ms: Some(1e300),
+            total_clicks: long.map(|long| long - 2),
+            avg_mouse_speed: Some(0.1),
+            mouse_movement_entropy: Some(3.0),
+            time_pattern_regularity: Some(1.0),
+            request_burst_count: most.map(|most| most - 2),
+            headless_indicators: most.map(|most| most - 3),
+            automation_indicators: most.map(|most| most - 4),
+            fingerprint_anomaly_score: Some(f64::MIN),
+        },
+        feature_vector: FeatureVector::new(vector.to_vec()).expect("they are finite"),
+    }
+    .try_into()
+    .expect("the sample keeps every rule of features")
+}
+
+/// The entry with this number in its id, about this session, at `at(micros)`.
+pub(super) fn audit(number: u128, session: u128, micros: i64) -> AuditEntry {
+    AuditRecord {
+        id: EventId::at(at(micros), number).expect("the time is past 1970"),
+        at: at(micros),
+        actor: Text::cut("ann"),
+        action: AuditAction::ClearAsHuman,
+        subject: AuditSubject::Session(SessionId::from_u128(session)),
+        reason: None,
+        details: EventProperties::default(),
+    }
+    .try_into()
+    .expect("the sample keeps every rule of the audit")
 }
 
 /// A limit of this many rows.

@@ -1,0 +1,82 @@
+//! Engagement in memory.
+
+use analytics_domain::engagement::{EngagementEvent, EngagementSummary};
+use analytics_domain::ids::SessionId;
+use analytics_ports::{
+    BatchLimit, EngagementRepository, EventCursor, Page, PageRequest, Recorded, StoreError,
+};
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+
+use crate::journal::{Entry, Journal};
+use crate::stats::{Capacity, StoreStats};
+
+/// Events of engagement in memory, at most as many as the capacity.
+///
+/// When the shard of a new event is full, the event that was recorded first leaves it; of equals the smallest id.
+/// Creating a batch is a step for each event: another caller may see the first half of a batch before the second.
+#[derive(Debug)]
+pub struct InMemoryEngagement {
+    events: Journal<EngagementEvent>,
+}
+
+impl InMemoryEngagement {
+    /// No event yet, and room for this many.
+    pub fn new(capacity: Capacity) -> Self {
+        Self { events: Journal::new(capacity) }
+    }
+
+    /// How full it is and how many events left it. No event counts as in use.
+    pub fn stats(&self) -> StoreStats {
+        self.events.stats()
+    }
+}
+
+#[async_trait]
+impl EngagementRepository for InMemoryEngagement {
+    async fn create(
+        &self,
+        event: &EngagementEvent,
+        recorded_at: DateTime<Utc>,
+    ) -> Result<Recorded, StoreError> {
+        Ok(self.events.record(event, recorded_at))
+    }
+
+    async fn create_batch(
+        &self,
+        events: &[EngagementEvent],
+        recorded_at: DateTime<Utc>,
+    ) -> Result<Vec<Recorded>, StoreError> {
+        Ok(events.iter().map(|event| self.events.record(event, recorded_at)).collect())
+    }
+
+    async fn list_by_session(
+        &self,
+        session: SessionId,
+        page: PageRequest<EventCursor>,
+    ) -> Result<Page<EngagementEvent, EventCursor>, StoreError> {
+        Ok(self.events.list(session, page))
+    }
+
+    async fn summary(&self, session: SessionId) -> Result<Option<EngagementSummary>, StoreError> {
+        Ok(self.events.over(session, |events| EngagementSummary::of(events)))
+    }
+
+    async fn delete_recorded_before(
+        &self,
+        before: DateTime<Utc>,
+        limit: BatchLimit,
+    ) -> Result<u32, StoreError> {
+        Ok(self.events.delete_recorded_before(before, limit))
+    }
+}
+
+impl Entry for EngagementEvent {
+    fn session(&self) -> SessionId {
+        self.session()
+    }
+
+    fn cursor(&self) -> EventCursor {
+        EventCursor::of_engagement(self)
+    }
+}
