@@ -99,24 +99,37 @@ ids! {
 
 /// A user of the host's own accounts, in the host's own words.
 ///
-/// At most 128 bytes; longer names are refused by [`UserId::new`].
+/// 1 to 128 bytes without NUL characters, which some stores cannot keep; other names are refused by [`UserId::new`]
+/// and never changed, since two users must not become one.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct UserId(String);
 
-/// The text given as a [`UserId`] is empty or longer than 128 bytes.
+/// Why a text is not a [`UserId`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a user id has 1 to 128 bytes, this one has {0}")]
-pub struct InvalidUserId(usize);
+pub enum InvalidUserId {
+    /// The text is empty or longer than 128 bytes; this many.
+    #[error("a user id has 1 to 128 bytes, this one has {0}")]
+    Length(usize),
+    /// The text has a NUL character.
+    #[error("a user id has no NUL character")]
+    Nul,
+}
 
 impl UserId {
     /// The user with this name.
     ///
     /// # Errors
-    /// [`InvalidUserId`] when the name is empty or longer than 128 bytes.
+    /// [`InvalidUserId`]: `Length` when the name is empty or longer than 128 bytes, `Nul` when it has a NUL character.
     pub fn new(name: impl Into<String>) -> Result<Self, InvalidUserId> {
         let name = name.into();
-        if name.is_empty() || name.len() > 128 { Err(InvalidUserId(name.len())) } else { Ok(Self(name)) }
+        if name.is_empty() || name.len() > 128 {
+            Err(InvalidUserId::Length(name.len()))
+        } else if name.contains('\0') {
+            Err(InvalidUserId::Nul)
+        } else {
+            Ok(Self(name))
+        }
     }
 
     /// The name as the host gave it.
@@ -168,9 +181,11 @@ mod tests {
     }
 
     #[test]
-    fn a_user_id_is_one_to_128_bytes() {
-        assert_eq!(UserId::new(""), Err(InvalidUserId(0)));
+    fn a_user_id_is_one_to_128_bytes_without_nul() {
+        assert_eq!(UserId::new(""), Err(InvalidUserId::Length(0)));
         assert!(UserId::new("x".repeat(128)).is_ok());
-        assert_eq!(UserId::new("x".repeat(129)), Err(InvalidUserId(129)));
+        assert_eq!(UserId::new("x".repeat(129)), Err(InvalidUserId::Length(129)));
+        assert_eq!(UserId::new("a\0b"), Err(InvalidUserId::Nul));
+        assert!(serde_json::from_str::<UserId>(r#""a\u0000b""#).is_err());
     }
 }

@@ -1,6 +1,6 @@
 //! One session and what may happen to it.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Datelike, TimeDelta, Utc};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{
@@ -13,8 +13,9 @@ use crate::throttle::ThrottleLevel;
 
 /// One visitor's requests without a gap, with their totals and what they are taken for.
 ///
-/// It always holds that the last activity is not before the start, that both are whole microseconds, and that an ended
-/// session ended at its last activity, whenever that was found out.
+/// It always holds that the last activity is not before the start, that both are whole microseconds of the years 1 to
+/// 9999, that no total is above 2⁶³ − 1, and that an ended session ended at its last activity, whenever that was found
+/// out. So every store gives a session back as it was.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct AnalyticsSession {
@@ -129,6 +130,12 @@ pub enum InvalidSession {
     /// A time has parts below a microsecond, which stores cannot keep.
     #[error("the time in {0} is not in whole microseconds")]
     NotWholeMicroseconds(&'static str),
+    /// A time is not in the years 1 to 9999, which is what stores and texts can say.
+    #[error("the time in {0} is not in the years 1 to 9999")]
+    OutsideTheCalendar(&'static str),
+    /// A total is above 2⁶³ − 1, the most that the stores keep.
+    #[error("the total of {0} is above 2^63 - 1")]
+    TotalTooLarge(&'static str),
     /// The last activity is before the start.
     #[error("last_activity_at is before started_at")]
     ActivityBeforeStart,
@@ -141,7 +148,8 @@ impl AnalyticsSession {
     /// The session that starts at `now`, with nothing counted yet.
     ///
     /// # Errors
-    /// [`InvalidSession::NotWholeMicroseconds`] when `now` has parts below a microsecond.
+    /// [`InvalidSession`]: `NotWholeMicroseconds` when `now` has parts below a microsecond, `OutsideTheCalendar` when it
+    /// is not in the years 1 to 9999.
     pub fn start(id: SessionId, new: NewSession, now: DateTime<Utc>) -> Result<Self, InvalidSession> {
         Self::try_from(SessionRecord {
             id,
@@ -168,7 +176,7 @@ impl AnalyticsSession {
     ///
     /// # Errors
     /// [`SessionRefusal`]: `Ended` when the session has ended, `StartsAnother` when the policy puts a boundary before
-    /// the update's activity, `Invalid` when that time is not in whole microseconds.
+    /// the update's activity, `Invalid` when that time is not in whole microseconds of the years 1 to 9999.
     pub fn update(self, policy: &SessionPolicy, update: SessionUpdate) -> Result<Self, SessionRefusal> {
         let mut record = self.record;
         if let Some(reason) = record.end_reason {
@@ -267,10 +275,16 @@ impl TryFrom<SessionRecord> for AnalyticsSession {
     /// # Errors
     /// [`InvalidSession`], which names the rule that the record breaks.
     fn try_from(record: SessionRecord) -> Result<Self, InvalidSession> {
-        if !is_whole_micros(record.started_at) {
-            Err(InvalidSession::NotWholeMicroseconds("started_at"))
-        } else if !is_whole_micros(record.last_activity_at) {
-            Err(InvalidSession::NotWholeMicroseconds("last_activity_at"))
+        for (name, at) in [("started_at", record.started_at), ("last_activity_at", record.last_activity_at)] {
+            if !is_whole_micros(at) {
+                return Err(InvalidSession::NotWholeMicroseconds(name));
+            }
+            if !(1..=9999).contains(&at.year()) {
+                return Err(InvalidSession::OutsideTheCalendar(name));
+            }
+        }
+        if let Some(name) = record.counters.too_large() {
+            Err(InvalidSession::TotalTooLarge(name))
         } else if record.last_activity_at < record.started_at {
             Err(InvalidSession::ActivityBeforeStart)
         } else if record.max_throttle_level < record.throttle_level {
@@ -418,6 +432,22 @@ mod tests {
             InvalidSession::NotWholeMicroseconds("started_at")
         );
         assert_eq!(broken(|r| r.throttle_level = ThrottleLevel::Warning), InvalidSession::MaxLevelTooLow);
+        assert_eq!(broken(|r| r.counters.tokens = 1 << 63), InvalidSession::TotalTooLarge("tokens"));
+    }
+
+    #[test]
+    fn a_session_is_of_the_years_1_to_9999() {
+        let at = |text: &str| text.parse::<DateTime<Utc>>().unwrap();
+        let between = |started_at, last_activity_at| {
+            let record = SessionRecord { started_at, last_activity_at, ..session().into_record() };
+            AnalyticsSession::try_from(record).map(AnalyticsSession::into_record)
+        };
+        let (first, last) = (at("0001-01-01T00:00:00Z"), at("9999-12-31T23:59:59.999999Z"));
+        let kept = between(first, last).unwrap();
+        assert_eq!((kept.started_at, kept.last_activity_at), (first, last));
+        let refused = |name| Err(InvalidSession::OutsideTheCalendar(name));
+        assert_eq!(between(first - MICRO, last), refused("started_at"));
+        assert_eq!(between(first, last + MICRO), refused("last_activity_at"));
     }
 
     #[test]

@@ -91,6 +91,25 @@ impl SessionCounters {
         sum(self.client_errors, self.server_errors)
     }
 
+    /// The name of the first total that is above 2⁶³ − 1, so that stores cannot keep it.
+    pub(super) fn too_large(&self) -> Option<&'static str> {
+        let totals = [
+            ("requests", self.requests),
+            ("page_views", self.page_views),
+            ("assets", self.assets),
+            ("client_errors", self.client_errors),
+            ("server_errors", self.server_errors),
+            ("refused", self.refused),
+            ("engagement_events", self.engagement_events),
+            ("ai_requests", self.ai_requests),
+            ("unpriced_ai_requests", self.unpriced_ai_requests),
+            ("tasks", self.tasks),
+            ("messages", self.messages),
+            ("tokens", self.tokens),
+        ];
+        totals.into_iter().find(|(_, total)| *total > MOST).map(|(name, _)| name)
+    }
+
     /// Nothing counted.
     pub const NONE: Self = Self {
         requests: 0,
