@@ -9,6 +9,8 @@
 //! - Times are whole microseconds, since that is what databases keep; [`Clock`] promises it.
 //! - One method is one atomic step, and no transaction crosses a port. Where a rule stands between a read and a write,
 //!   the caller loads a [`Versioned`] value, decides, and swaps it against the version it saw.
+//! - A row that breaks a rule of its type is [`StoreError::Corrupt`] where it is asked for by its key. A list may leave it
+//!   out, as long as the store logs and counts it, so that one such row does not hide the others.
 //! - Lists have an order that is written down, and a page goes on after the last key of the page before it.
 //!
 //! What is not here: rules (`analytics-domain` decides) and stores (the adapters keep). With feature `contract`, the
