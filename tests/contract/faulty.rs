@@ -2,6 +2,7 @@
 
 mod engagement;
 mod knowledge;
+mod reports;
 mod requests;
 mod usage;
 
@@ -15,8 +16,8 @@ use analytics_domain::session::{AnalyticsSession, EndReason, NanoDollars, Sessio
 use analytics_domain::throttle::ThrottleLevel;
 use analytics_inmemory::{
     Capacity, InMemoryAnomalies, InMemoryAudit, InMemoryBans, InMemoryEngagement, InMemoryEvents,
-    InMemoryFingerprints, InMemoryLabels, InMemoryMlFeatures, InMemoryRequests, InMemorySessions,
-    InMemoryThresholds, InMemoryUsage,
+    InMemoryFingerprints, InMemoryLabels, InMemoryMlFeatures, InMemoryReports, InMemoryRequests,
+    InMemorySessions, InMemoryThresholds, InMemoryUsage,
 };
 use analytics_ports::contract::Stores;
 use analytics_ports::{
@@ -30,6 +31,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use self::engagement::FaultyEngagement;
 use self::knowledge::{FaultyAudit, FaultyFeatures, FaultyLabels};
+use self::reports::FaultyReports;
 use self::requests::FaultyRequests;
 use self::usage::FaultyUsage;
 
@@ -123,6 +125,20 @@ pub(crate) enum Fault {
     ListsUsageNewestFirst,
     DeletesUsageAtExactlyBefore,
     DeletesUsageOfEveryKind,
+    MultipliesCostsByTasks,
+    CountsTheEndOfAReportsPeriod,
+    CountsTheActiveInTheirNewestPeriodOnly,
+    LeavesEmptyDaysOut,
+    RanksNamesWithoutCase,
+    CountsRunsThatTookTooLongAsFailed,
+    LosesConversationsWithoutMessages,
+    PutsTheUnknownFirst,
+    CountsUnpricedAsFree,
+    CountsAVisitorForEachSession,
+    LosesSessionsOfUnknownValue,
+    ForgetsTheFilterOfAReport,
+    CountsEveryViewInEveryWindow,
+    CountsRefusalsAsErrors,
 }
 
 impl Fault {
@@ -218,6 +234,25 @@ impl Fault {
         (Self::ListsUsageNewestFirst, "usage_of_a_period_is_walked_oldest_first"),
         (Self::DeletesUsageAtExactlyBefore, "deletion_takes_usage_of_one_kind_by_its_recording_in_batches"),
         (Self::DeletesUsageOfEveryKind, "deletion_takes_usage_of_one_kind_by_its_recording_in_batches"),
+        (Self::MultipliesCostsByTasks, "sums_are_not_multiplied_by_rows_that_stand_beside_them"),
+        (Self::CountsTheEndOfAReportsPeriod, "a_reports_period_holds_its_beginning_and_not_its_end"),
+        (Self::CountsTheActiveInTheirNewestPeriodOnly, "whoever_is_active_in_two_periods_counts_in_both"),
+        (Self::LeavesEmptyDaysOut, "days_are_counted_apart_and_empty_ones_are_there"),
+        (Self::RanksNamesWithoutCase, "top_users_are_ranked_by_cost_then_sessions_then_name"),
+        (Self::CountsRunsThatTookTooLongAsFailed, "agents_and_tools_are_ranked_with_how_they_ended"),
+        (
+            Self::LosesConversationsWithoutMessages,
+            "recent_conversations_come_newest_first_with_their_messages",
+        ),
+        (Self::LosesConversationsWithoutMessages, "conversations_are_counted_with_their_messages"),
+        (Self::PutsTheUnknownFirst, "conversations_by_agent_put_the_unknown_last"),
+        (Self::PutsTheUnknownFirst, "a_breakdown_ranks_equals_by_the_bytes_of_their_values"),
+        (Self::CountsUnpricedAsFree, "providers_are_ranked_by_cost_with_every_figure_of_their_requests"),
+        (Self::CountsAVisitorForEachSession, "traffic_stands_apart_for_people_bots_and_ai_agents"),
+        (Self::LosesSessionsOfUnknownValue, "sessions_are_broken_down_by_each_dimension"),
+        (Self::ForgetsTheFilterOfAReport, "each_key_of_a_reports_filter_selects"),
+        (Self::CountsEveryViewInEveryWindow, "content_is_ranked_by_the_views_of_its_widest_window"),
+        (Self::CountsRefusalsAsErrors, "errors_are_counted_by_audience_status_and_path"),
     ];
 }
 
@@ -226,13 +261,18 @@ pub(crate) fn stores(fault: Option<Fault>) -> Stores {
     let capacity = Capacity::new(100_000).unwrap();
     let labels = Arc::new(InMemoryLabels::new(capacity));
     let sessions = Arc::new(InMemorySessions::new(capacity));
-    let usage = InMemoryUsage::new(capacity, Arc::clone(&sessions));
+    let requests = Arc::new(InMemoryRequests::new(capacity));
+    let usage = Arc::new(InMemoryUsage::new(capacity, Arc::clone(&sessions)));
+    let reports = InMemoryReports::new(Arc::clone(&sessions), Arc::clone(&requests), Arc::clone(&usage));
+    let reports = Arc::new(FaultyReports { kept: reports, fault });
     Stores {
+        core_stats: Arc::clone(&reports) as _,
+        queries: reports,
         usage: Arc::new(FaultyUsage { kept: usage, sessions: Arc::clone(&sessions), fault }),
         sessions: Arc::new(FaultySessions { kept: sessions, fault }),
         events: Arc::new(FaultyEvents { kept: InMemoryEvents::new(capacity), fault }),
-        requests: Arc::new(FaultyRequests { kept: InMemoryRequests::new(capacity), fault }),
         engagement: Arc::new(FaultyEngagement { kept: InMemoryEngagement::new(capacity), fault }),
+        requests: Arc::new(FaultyRequests { kept: requests, fault }),
         fingerprints: Arc::new(FaultyFingerprints { kept: InMemoryFingerprints::new(capacity), fault }),
         bans: Arc::new(FaultyBans { kept: InMemoryBans::new(capacity), fault }),
         labels: Arc::new(FaultyLabels { kept: Arc::clone(&labels), fault }),

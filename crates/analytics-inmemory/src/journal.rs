@@ -88,6 +88,13 @@ impl<T: Entry> Journal<T> {
         make(&mut kept.range((session, FIRST)..=(session, LAST)).map(|(_, row)| &**row))
     }
 
+    /// Shows every row, in no order.
+    pub(crate) fn each(&self, mut show: impl FnMut(&T)) {
+        for shard in self.rows.each() {
+            shard.rows.values().for_each(|row| show(row));
+        }
+    }
+
     /// Deletes at most `limit` rows that were recorded before this, the oldest recorded first, then by id.
     pub(crate) fn delete_recorded_before(&self, before: DateTime<Utc>, limit: BatchLimit) -> u32 {
         let oldest = self.rows.first(limit.as_usize(), |shard| {

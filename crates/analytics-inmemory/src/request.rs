@@ -28,6 +28,11 @@ impl InMemoryRequests {
     pub fn stats(&self) -> StoreStats {
         self.rows.stats()
     }
+
+    /// Shows every row, in no order.
+    pub(crate) fn each(&self, show: impl FnMut(&RequestRow)) {
+        self.rows.each(show);
+    }
 }
 
 #[async_trait]

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use analytics_domain::ids::{FingerprintHash, SessionId};
 use analytics_domain::session::{AnalyticsSession, EndReason, SessionCounters, SessionRecord};
+use analytics_domain::stats::Period;
 use analytics_ports::{
     BatchLimit, EndedSession, Entity, Page, PageRequest, Recorded, SessionCursor, SessionFilter,
     SessionRepository, StoreError, Version, Versioned,
@@ -49,6 +50,21 @@ impl InMemorySessions {
         let counted = SessionRecord { counters: record.counters.plus(counters), ..record.clone() };
         let session = counted.try_into().expect("totals have no rule with other fields");
         self.replace(&mut shard, &old, session);
+    }
+
+    /// Shows every session that started in a period, in no order.
+    pub(crate) fn each_started(&self, period: Period, mut show: impl FnMut(&AnalyticsSession)) {
+        let key = |at| Reverse((at, SessionId::from_u128(0)));
+        for shard in self.shards.each() {
+            // Newest first, so the end of the period comes before its beginning.
+            let keys = shard.by_start.range((Excluded(key(period.until())), Included(key(period.from()))));
+            keys.for_each(|key| show(&shard.rows[&key.0.1].session));
+        }
+    }
+
+    /// What this makes of a session; `None` when it is not kept.
+    pub(crate) fn peek<R>(&self, id: SessionId, make: impl FnOnce(&AnalyticsSession) -> R) -> Option<R> {
+        self.shards.of(id.as_u128()).rows.get(&id).map(|row| make(&row.session))
     }
 
     /// Puts the row where the shard keeps its id, and where lists and fingerprints look for it.

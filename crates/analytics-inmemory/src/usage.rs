@@ -54,6 +54,33 @@ impl InMemoryUsage {
             .plus(self.messages.read().stats())
     }
 
+    /// Shows every request to an AI provider of a period, oldest first; so do those below with their kinds.
+    pub(crate) fn each_ai_request(&self, period: Period, show: impl FnMut(&AiRequest)) {
+        self.ai_requests.read().rows_of(period).for_each(show);
+    }
+
+    pub(crate) fn each_task(&self, period: Period, show: impl FnMut(&Task)) {
+        self.tasks.read().rows_of(period).for_each(show);
+    }
+
+    pub(crate) fn each_tool_execution(&self, period: Period, show: impl FnMut(&ToolExecution)) {
+        self.tool_executions.read().rows_of(period).for_each(show);
+    }
+
+    pub(crate) fn each_conversation(&self, period: Period, show: impl FnMut(&Conversation)) {
+        self.conversations.read().rows_of(period).for_each(show);
+    }
+
+    pub(crate) fn each_message(&self, period: Period, show: impl FnMut(&Message)) {
+        self.messages.read().rows_of(period).for_each(show);
+    }
+
+    /// Shows every message before this time, oldest first.
+    pub(crate) fn each_message_before(&self, until: DateTime<Utc>, show: impl FnMut(&Message)) {
+        let log = self.messages.read();
+        log.rows.range(..(until, Message::LEAST)).map(|(_, row)| row).for_each(show);
+    }
+
     /// Keeps the rows that are new, and adds them to their sessions before anybody sees them.
     fn record<R: Row>(&self, log: &RwLock<Log<R>>, rows: &[R], recorded_at: DateTime<Utc>) -> u64 {
         let mut log = log.write();

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use analytics_inmemory::{
     Capacity, InMemoryAnomalies, InMemoryAudit, InMemoryBans, InMemoryEngagement, InMemoryEvents,
-    InMemoryFingerprints, InMemoryLabels, InMemoryMlFeatures, InMemoryRequests, InMemorySessions,
-    InMemoryThresholds, InMemoryUsage,
+    InMemoryFingerprints, InMemoryLabels, InMemoryMlFeatures, InMemoryReports, InMemoryRequests,
+    InMemorySessions, InMemoryThresholds, InMemoryUsage,
 };
 use analytics_ports::contract::{self, Stores};
 
@@ -23,12 +23,18 @@ fn fresh() -> Stores {
     let capacity = Capacity::new(100_000).expect("it is not zero");
     let labels = Arc::new(InMemoryLabels::new(capacity));
     let sessions = Arc::new(InMemorySessions::new(capacity));
+    let requests = Arc::new(InMemoryRequests::new(capacity));
+    let usage = Arc::new(InMemoryUsage::new(capacity, Arc::clone(&sessions)));
+    let reports = InMemoryReports::new(Arc::clone(&sessions), Arc::clone(&requests), Arc::clone(&usage));
+    let reports = Arc::new(reports);
     Stores {
-        usage: Arc::new(InMemoryUsage::new(capacity, Arc::clone(&sessions))),
+        core_stats: Arc::clone(&reports) as _,
+        queries: reports,
+        usage,
         sessions,
         events: Arc::new(InMemoryEvents::new(capacity)),
-        requests: Arc::new(InMemoryRequests::new(capacity)),
         engagement: Arc::new(InMemoryEngagement::new(capacity)),
+        requests,
         fingerprints: Arc::new(InMemoryFingerprints::new(capacity)),
         bans: Arc::new(InMemoryBans::new(capacity)),
         labels: labels.clone(),

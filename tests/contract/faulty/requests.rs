@@ -1,5 +1,7 @@
 //! Stores of requests that are wrong on purpose.
 
+use std::sync::Arc;
+
 use analytics_domain::detector::ReferrerFacts;
 use analytics_domain::ids::SessionId;
 use analytics_domain::request_row::{RequestDecision, RequestRow};
@@ -11,7 +13,7 @@ use chrono::{DateTime, Utc};
 use super::{Fault, MICRO};
 
 pub(super) struct FaultyRequests {
-    pub(super) kept: InMemoryRequests,
+    pub(super) kept: Arc<InMemoryRequests>,
     pub(super) fault: Option<Fault>,
 }
 

@@ -15,7 +15,7 @@ use chrono::{DateTime, Utc};
 use super::{Fault, MICRO};
 
 pub(super) struct FaultyUsage {
-    pub(super) kept: InMemoryUsage,
+    pub(super) kept: Arc<InMemoryUsage>,
     pub(super) sessions: Arc<InMemorySessions>,
     pub(super) fault: Option<Fault>,
 }

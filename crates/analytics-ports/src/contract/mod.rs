@@ -26,9 +26,9 @@ use std::any::Any;
 use std::sync::Arc;
 
 use crate::{
-    AnomalyEventRepository, AnomalyThresholdRepository, AuditRepository, BanRepository, EngagementRepository,
-    EventRepository, FingerprintRepository, LabelRepository, MlFeaturesRepository, RequestRepository,
-    SessionRepository, UsageRepository,
+    AnalyticsQueryRepository, AnomalyEventRepository, AnomalyThresholdRepository, AuditRepository,
+    BanRepository, CoreStatsRepository, EngagementRepository, EventRepository, FingerprintRepository,
+    LabelRepository, MlFeaturesRepository, RequestRepository, SessionRepository, UsageRepository,
 };
 
 pub mod anomalies;
@@ -42,6 +42,7 @@ pub mod fingerprints;
 pub mod ids;
 pub mod labels;
 pub mod places;
+pub mod reports;
 pub mod requests;
 mod sample;
 pub mod sessions;
@@ -74,6 +75,10 @@ pub struct Stores {
     pub anomalies: Arc<dyn AnomalyEventRepository>,
     /// Its use of AI providers, agents and tools; it changes the totals of the sessions above.
     pub usage: Arc<dyn UsageRepository>,
+    /// What it answers of the sessions, requests and usage above.
+    pub core_stats: Arc<dyn CoreStatsRepository>,
+    /// What it answers of these beside.
+    pub queries: Arc<dyn AnalyticsQueryRepository>,
     /// Dropped after the case: a database to remove, for example.
     pub guard: Box<dyn Any + Send + Sync>,
 }
@@ -175,6 +180,23 @@ macro_rules! contract_cases {
             usage::of_concurrent_recordings_of_usage_one_counts,
             usage::usage_of_a_period_is_walked_oldest_first,
             usage::deletion_takes_usage_of_one_kind_by_its_recording_in_batches,
+            reports::reports_over_nothing_are_empty_and_zero,
+            reports::sums_are_not_multiplied_by_rows_that_stand_beside_them,
+            reports::a_reports_period_holds_its_beginning_and_not_its_end,
+            reports::whoever_is_active_in_two_periods_counts_in_both,
+            reports::days_are_counted_apart_and_empty_ones_are_there,
+            reports::top_users_are_ranked_by_cost_then_sessions_then_name,
+            reports::agents_and_tools_are_ranked_with_how_they_ended,
+            reports::recent_conversations_come_newest_first_with_their_messages,
+            reports::conversations_are_counted_with_their_messages,
+            reports::conversations_by_agent_put_the_unknown_last,
+            reports::providers_are_ranked_by_cost_with_every_figure_of_their_requests,
+            reports::traffic_stands_apart_for_people_bots_and_ai_agents,
+            reports::sessions_are_broken_down_by_each_dimension,
+            reports::a_breakdown_ranks_equals_by_the_bytes_of_their_values,
+            reports::each_key_of_a_reports_filter_selects,
+            reports::content_is_ranked_by_the_views_of_its_widest_window,
+            reports::errors_are_counted_by_audience_status_and_path,
         }
     };
 }
@@ -206,6 +228,7 @@ mod tests {
             ("audit", include_str!("audit.rs")),
             ("anomalies", include_str!("anomalies.rs")),
             ("usage", include_str!("usage.rs")),
+            ("reports", include_str!("reports.rs")),
             ("clock", include_str!("clock.rs")),
             ("ids", include_str!("ids.rs")),
             ("places", include_str!("places.rs")),
@@ -241,6 +264,7 @@ mod tests {
                 "ids;",
                 "labels;",
                 "places;",
+                "reports;",
                 "requests;",
                 "sessions;",
                 "usage;"
