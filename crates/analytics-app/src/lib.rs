@@ -7,4 +7,5 @@ pub mod geo;
 pub mod simulate;
 pub mod config;
 pub mod system;
+pub mod wiring;
 pub mod cli;

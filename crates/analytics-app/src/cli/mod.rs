@@ -8,6 +8,7 @@ mod config_show;
 mod explain;
 mod progress;
 mod replay;
+mod report;
 mod settings;
 pub mod simulate;
 
@@ -52,6 +53,8 @@ enum Command {
     Replay(replay::ReplayArgs),
     /// Replays access logs to one session and shows why it was taken for what it is
     Explain(explain::ExplainArgs),
+    /// Shows one report over a store, or over logs that are replayed
+    Report(Box<report::ReportArgs>),
     /// Reads user agents, one a line, and writes what each tells as one JSON object a line
     ClassifyUa,
     /// Writes a synthetic access log with truth labels, from a seed, or drives a server with it
@@ -118,6 +121,7 @@ fn run(command: Command, out: &mut dyn Write) -> Result<(), CliError> {
     match command {
         Command::Replay(args) => replay::run(&args, out),
         Command::Explain(args) => explain::run(&args, out),
+        Command::Report(args) => report::run(&args, out),
         Command::ClassifyUa => classify_ua::run(&mut io::stdin().lock(), out).map_err(CliError::failed),
         Command::Simulate(args) => {
             Ok(simulate::run(&args, out, &mut io::stderr(), &mut RealPace::default())?)

@@ -92,11 +92,12 @@ pub(super) fn refused(error: ReplayError) -> CliError {
         ReplayError::Source { .. }
         | ReplayError::UnknownFormat { .. }
         | ReplayError::BadLine { .. }
-        | ReplayError::Write(_) => CliError::failed(error),
+        | ReplayError::Write(_)
+        | ReplayError::Keep(_) => CliError::failed(error),
     }
 }
 
-fn open_geo(path: &Path) -> Result<GeoIpReader, CliError> {
+pub(super) fn open_geo(path: &Path) -> Result<GeoIpReader, CliError> {
     GeoIpReader::open(path)
         .with_context(|| format!("cannot use {} as a database of countries", path.display()))
         .map_err(CliError::Usage)

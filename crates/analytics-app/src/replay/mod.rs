@@ -6,6 +6,7 @@
 mod inputs;
 mod order;
 mod read;
+mod record;
 mod report;
 mod run;
 mod session_line;
@@ -16,6 +17,7 @@ mod watch;
 pub mod text;
 
 pub use order::OrderCounters;
+pub use record::RecordSink;
 pub use report::{
     BadExample, Bounds, ClassSummary, DeclaredRow, InputSummary, LevelRow, LogRow, NamedRow, Period, Report,
     SignalRow,

@@ -67,6 +67,7 @@ pub(crate) struct ReadRequest {
     pub(crate) bytes: u64,
     path: (u32, u16),
     host: (u32, u16),
+    query: (u32, u16),
     pub(crate) page: u64,
     pub(crate) directory: u64,
     pub(crate) number: Option<u64>,
@@ -96,6 +97,11 @@ impl ReadRequest {
     /// The host of a referrer on another site, in its batch; empty for others.
     pub(crate) fn referrer_host<'a>(&self, batch: &'a Batch) -> &'a str {
         range(&batch.text, self.host)
+    }
+
+    /// The query, in its batch, where it has campaign parameters; empty elsewhere.
+    pub(crate) fn query<'a>(&self, batch: &'a Batch) -> &'a str {
+        range(&batch.text, self.query)
     }
 
     /// The request as the rules see it.
@@ -138,6 +144,7 @@ impl ReadRequest {
             bytes: 0,
             path: (0, 0),
             host: (0, 0),
+            query: (0, 0),
             page: 0,
             directory: 0,
             number: None,
@@ -273,11 +280,8 @@ fn read_record(
     let (target, path) = caches.targets.read(&policy.site, method, record);
     let referrer_text = if observes.referrer { Some(record.referrer.unwrap_or("-")) } else { None };
     let (referrer, host) = caches.referrers.read(&policy.site, referrer_text);
-    let utm = if target.tagged {
-        record.target.split_once('?').and_then(|(_, query)| Utm::read(query))
-    } else {
-        None
-    };
+    let query = record.target.split_once('?').filter(|_| target.tagged).map_or("", |(_, query)| query);
+    let utm = Utm::read(query);
     let address = if record.forwarded_for.is_some() {
         client_address(&policy.address, record.peer, record.forwarded_for.into_iter())
     } else {
@@ -299,6 +303,7 @@ fn read_record(
         bytes: record.bytes.unwrap_or(0),
         path: keep(text, path),
         host: keep(text, host),
+        query: keep(text, kept(query)),
         page: target.page,
         directory: target.directory,
         number: target.number,
@@ -440,6 +445,15 @@ fn keep(text: &mut String, part: &str) -> (u32, u16) {
     let at = text.len() as u32;
     text.push_str(part);
     (at, part.len() as u16)
+}
+
+/// The part of a query that a request keeps: what is longer is cut at the last whole parameter.
+fn kept(query: &str) -> &str {
+    if u16::try_from(query.len()).is_ok() {
+        return query;
+    }
+    let end = query.floor_char_boundary(usize::from(u16::MAX));
+    &query[..query[..end].rfind('&').unwrap_or(0)]
 }
 
 fn range(text: &str, (at, len): (u32, u16)) -> &str {

@@ -8,12 +8,13 @@ use std::sync::atomic::{AtomicBool, AtomicU64};
 use analytics_domain::identity::IdentityKey;
 use analytics_domain::request::{AddressPolicy, RequestPolicy, SitePolicy};
 use analytics_domain::visit::{Client, EndedSession, Output, VisitPolicy};
-use analytics_ports::GeoLocator;
+use analytics_ports::{GeoLocator, StoreError};
 use chrono::TimeDelta;
 
 use super::inputs::{Feed, Merge, learn_hosts};
 use super::order::Reorder;
 use super::read::{BadLineSeen, Batch, ReadRequest};
+use super::record::{HeldSession, RecordSink, records};
 use super::report::{BadExample, Bounds, InputSummary, LogRow, Report};
 use super::session_line::SessionLine;
 use super::tally::{SessionTag, Tally};
@@ -50,6 +51,7 @@ pub struct Replay<'a> {
     options: ReplayOptions,
     sessions_out: Option<&'a mut dyn Write>,
     watch: Option<&'a mut Watch>,
+    records: Option<&'a mut dyn RecordSink>,
     geo: Option<Arc<dyn GeoLocator>>,
     following: Option<Arc<AtomicBool>>,
     bytes_read: Arc<AtomicU64>,
@@ -88,6 +90,9 @@ pub enum ReplayError {
     /// The sessions cannot be written.
     #[error("cannot write the sessions")]
     Write(#[source] std::io::Error),
+    /// The sessions cannot be kept.
+    #[error("cannot keep the sessions")]
+    Keep(#[source] StoreError),
 }
 
 impl Default for ReplayOptions {
@@ -113,6 +118,7 @@ impl<'a> Replay<'a> {
             options,
             sessions_out: None,
             watch: None,
+            records: None,
             geo: None,
             following: None,
             bytes_read: Arc::default(),
@@ -130,6 +136,13 @@ impl<'a> Replay<'a> {
     #[must_use]
     pub fn with_watch(mut self, watch: &'a mut Watch) -> Self {
         self.watch = Some(watch);
+        self
+    }
+
+    /// Hands each session with its requests to a sink when it ends.
+    #[must_use]
+    pub fn with_records(mut self, sink: &'a mut dyn RecordSink) -> Self {
+        self.records = Some(sink);
         self
     }
 
@@ -171,6 +184,7 @@ impl<'a> Replay<'a> {
         let mut stepper =
             Stepper::new(&self.options, self.sessions_out, hosts.first().cloned().unwrap_or_default());
         stepper.sessions.watch = self.watch;
+        stepper.sessions.records = self.records;
         stepper.tally.geo = self.geo;
         let mut summary =
             InputSummary { site_hosts: hosts, site_hosts_learned: learned, ..InputSummary::default() };
@@ -203,9 +217,10 @@ struct Stepper<'a> {
 struct SessionWriter<'a> {
     out: Option<&'a mut dyn Write>,
     watch: Option<&'a mut Watch>,
+    records: Option<&'a mut dyn RecordSink>,
     key: IdentityKey,
     site: String,
-    failed: Option<std::io::Error>,
+    failed: Option<ReplayError>,
 }
 
 impl<'a> Stepper<'a> {
@@ -218,7 +233,14 @@ impl<'a> Stepper<'a> {
             ),
             tally: Tally::default(),
             out: Output::default(),
-            sessions: SessionWriter { out, watch: None, key: options.key.clone(), site, failed: None },
+            sessions: SessionWriter {
+                out,
+                watch: None,
+                records: None,
+                key: options.key.clone(),
+                site,
+                failed: None,
+            },
         }
     }
 
@@ -226,7 +248,7 @@ impl<'a> Stepper<'a> {
         let Self { traffic, reorder, tally, out, sessions } = self;
         reorder.push(batch, |batch, request| step(traffic, tally, out, sessions, batch, request));
         reorder.release(bound_us, |batch, request| step(traffic, tally, out, sessions, batch, request), drop);
-        sessions.failed.take().map_or(Ok(()), |error| Err(ReplayError::Write(error)))
+        sessions.failed.take().map_or(Ok(()), Err)
     }
 
     fn finish(mut self, summary: InputSummary) -> Result<Report, ReplayError> {
@@ -236,7 +258,7 @@ impl<'a> Stepper<'a> {
         sessions.note_ended(out);
         drain(tally, out, sessions);
         if let Some(error) = sessions.failed.take() {
-            return Err(ReplayError::Write(error));
+            return Err(error);
         }
         let counters = traffic.counters();
         let bounds = Bounds {
@@ -269,6 +291,14 @@ fn step(
     if let Some(watch) = &mut sessions.watch {
         watch.decided(&client.key(), batch, request, now, &step, &out.levels);
     }
+    if sessions.records.is_some() {
+        if step.opened {
+            tag.held_session = Some(Box::new(HeldSession::open(batch, request)));
+        }
+        if let Some(held) = &mut tag.held_session {
+            held.note(batch, request, &observation, &step);
+        }
+    }
     tally.request(batch, request, &step, class, tag);
     if !out.ended.is_empty() {
         drain(tally, out, sessions);
@@ -281,6 +311,7 @@ fn step(
 fn drain(tally: &mut Tally, out: &mut Output<SessionTag>, sessions: &mut SessionWriter<'_>) {
     for mut ended in out.ended.drain(..) {
         let visitor = sessions.line(&ended);
+        sessions.record(tally.geo.as_deref(), &mut ended);
         tally.session(&mut ended, visitor);
     }
 }
@@ -295,6 +326,16 @@ impl SessionWriter<'_> {
         }
     }
 
+    /// Hands the session and its requests to the sink where there is one.
+    fn record(&mut self, geo: Option<&dyn GeoLocator>, ended: &mut EndedSession<SessionTag>) {
+        if let Some(sink) = &mut self.records
+            && self.failed.is_none()
+            && let Some((session, requests)) = records(&self.key, &self.site, geo, ended)
+        {
+            self.failed = sink.take(session, requests).err().map(ReplayError::Keep);
+        }
+    }
+
     /// Writes the session's line where sessions are wanted, and answers what distinct visitors are counted by.
     fn line(&mut self, ended: &EndedSession<SessionTag>) -> u64 {
         if let Some(out) = &mut self.out
@@ -304,7 +345,7 @@ impl SessionWriter<'_> {
             let written = serde_json::to_writer(&mut **out, &line)
                 .map_err(std::io::Error::from)
                 .and_then(|()| out.write_all(b"\n"));
-            self.failed = written.err();
+            self.failed = written.err().map(ReplayError::Write);
         }
         let mut bytes = [0; 25];
         bytes[..17].copy_from_slice(&ended.key.network.to_bytes());

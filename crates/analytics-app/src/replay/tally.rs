@@ -16,6 +16,7 @@ use analytics_ports::GeoLocator;
 use hashbrown::HashMap;
 
 use super::read::{Agent, Batch, ReadRequest};
+use super::record::HeldSession;
 
 /// What the replay keeps beside each open session.
 #[derive(Debug, Default)]
@@ -26,6 +27,8 @@ pub(crate) struct SessionTag {
     pub(crate) referrer_host: u32,
     pub(crate) landing: u32,
     pub(crate) bytes: u64,
+    /// What is held for a sink of records, where there is one.
+    pub(crate) held_session: Option<Box<HeldSession>>,
     newest: Option<u32>,
     held: u32,
 }

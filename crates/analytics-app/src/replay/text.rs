@@ -74,6 +74,15 @@ impl Table {
         Self { rows: vec![headings.map(str::to_owned).into()] }
     }
 
+    /// A table with headings of which the number is not known beforehand.
+    pub(crate) fn of(headings: Vec<String>) -> Self {
+        Self { rows: vec![headings] }
+    }
+
+    pub(crate) fn push(&mut self, cells: Vec<String>) {
+        self.rows.push(cells);
+    }
+
     pub(crate) fn row<const N: usize>(&mut self, cells: [String; N]) {
         self.rows.push(cells.into());
     }

@@ -5,6 +5,8 @@
 
 mod analytics;
 mod detection;
+mod recording;
+mod reports;
 mod reputation;
 #[cfg(test)]
 mod samples;
@@ -14,6 +16,8 @@ mod traffic;
 
 pub use analytics::{AnalyticsService, EventAnswer, NewEvent, SessionChange};
 pub use detection::BehavioralDetectionService;
+pub use recording::{RecordingService, StoreSink};
+pub use reports::{Report, ReportBefore, ReportData, ReportError, ReportRequest, ReportService};
 pub use reputation::{BanAnswer, ClearedFingerprint, ReputationService};
 pub use session_cleanup::{CleanupInterrupted, CleanupReport, SessionCleanupService};
 pub use throttle::ThrottleService;

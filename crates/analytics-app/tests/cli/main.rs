@@ -4,6 +4,7 @@
 mod bad_input;
 mod explain;
 mod recount;
+mod report;
 mod same_bytes;
 
 use std::io::Write;

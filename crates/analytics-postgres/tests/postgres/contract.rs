@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use analytics_ports::contract::{self, Stores};
 use analytics_ports::{
-    MockAuditRepository, MockEngagementRepository, MockLabelRepository, MockMlFeaturesRepository,
-    MockUsageRepository,
+    MockAnalyticsQueryRepository, MockAuditRepository, MockCoreStatsRepository, MockEngagementRepository,
+    MockLabelRepository, MockMlFeaturesRepository, MockUsageRepository,
 };
 
 use crate::{TestDatabase, opened};
@@ -22,6 +22,7 @@ macro_rules! test {
     (features $case:ident) => {};
     (labels $case:ident) => {};
     (usage $case:ident) => {};
+    (reports $case:ident) => {};
     ($group:ident $case:ident) => {
         #[tokio::test]
         async fn $case() {
@@ -47,6 +48,8 @@ async fn fresh() -> Stores {
         features: Arc::new(MockMlFeaturesRepository::new()),
         labels: Arc::new(MockLabelRepository::new()),
         usage: Arc::new(MockUsageRepository::new()),
+        core_stats: Arc::new(MockCoreStatsRepository::new()),
+        queries: Arc::new(MockAnalyticsQueryRepository::new()),
         guard: Box::new(database),
     }
 }

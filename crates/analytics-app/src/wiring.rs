@@ -1,0 +1,79 @@
+//! Which adapters the application uses. Nothing else names one.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use analytics_inmemory::{Capacity, InMemoryReports, InMemoryRequests, InMemorySessions, InMemoryUsage};
+use analytics_ports::{
+    AnalyticsQueryRepository, CoreStatsRepository, RequestRepository, SessionRepository, UsageRepository,
+};
+
+/// The stores that reports are made from.
+#[derive(Clone)]
+pub struct Stores {
+    /// Sessions.
+    pub sessions: Arc<dyn SessionRepository>,
+    /// Rows of requests.
+    pub requests: Arc<dyn RequestRepository>,
+    /// The use of AI providers, agents and tools.
+    pub usage: Arc<dyn UsageRepository>,
+    /// Reports about the platform.
+    pub core_stats: Arc<dyn CoreStatsRepository>,
+    /// Reports about traffic and AI providers.
+    pub queries: Arc<dyn AnalyticsQueryRepository>,
+}
+
+/// Why no store could be connected.
+#[derive(Debug, thiserror::Error)]
+pub enum WiringError {
+    /// No adapter is for such addresses. Only the scheme is told, since the rest may hold a password.
+    #[error("no store is known for addresses of `{scheme}`; this version reports on logs only, with --log")]
+    UnknownStore {
+        /// What stands before the colon; empty without one.
+        scheme: String,
+    },
+}
+
+/// Empty stores in memory with room for this many sessions, as many requests, and as many rows of each kind of usage;
+/// and how to ask them how many entries have left for want of room.
+///
+/// # Panics
+/// Never: the capacity is not zero.
+pub fn in_memory(rows: NonZeroU32) -> (Stores, impl Fn() -> u64) {
+    let capacity = Capacity::new(rows.get()).expect("it is not zero");
+    let sessions = Arc::new(InMemorySessions::new(capacity));
+    let requests = Arc::new(InMemoryRequests::new(capacity));
+    let usage = Arc::new(InMemoryUsage::new(capacity, Arc::clone(&sessions)));
+    let reports = InMemoryReports::new(Arc::clone(&sessions), Arc::clone(&requests), Arc::clone(&usage));
+    let reports = Arc::new(reports);
+    let stores = Stores {
+        sessions: Arc::clone(&sessions) as _,
+        requests: Arc::clone(&requests) as _,
+        usage: Arc::clone(&usage) as _,
+        core_stats: Arc::clone(&reports) as _,
+        queries: reports,
+    };
+    let evicted = move || sessions.stats().evicted + requests.stats().evicted + usage.stats().evicted;
+    (stores, evicted)
+}
+
+/// The stores at an address.
+///
+/// # Errors
+/// [`WiringError::UnknownStore`] for an address that no adapter is for.
+#[expect(clippy::unused_async, reason = "adapters of databases connect here")]
+pub async fn connect(url: &str) -> Result<Stores, WiringError> {
+    let scheme = url.split_once(':').map_or("", |(scheme, _)| scheme);
+    Err(WiringError::UnknownStore { scheme: scheme.to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_unknown_store_is_told_by_its_scheme_alone() {
+        let error = connect("mongo://ann:secret@host/db").await.err().unwrap().to_string();
+        assert!(error.contains("`mongo`") && !error.contains("secret"), "{error}");
+    }
+}
