@@ -5,15 +5,20 @@ use std::time::Duration;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 
 use crate::anomaly::{PostgresAnomalies, PostgresThresholds};
+use crate::audit::PostgresAudit;
 use crate::ban::PostgresBans;
 use crate::database::Database;
+use crate::engagement::PostgresEngagement;
 use crate::event::PostgresEvents;
+use crate::features::PostgresFeatures;
 use crate::fingerprint::PostgresFingerprints;
+use crate::label::PostgresLabels;
 use crate::partition::Partitions;
 use crate::request::PostgresRequests;
 use crate::schema::{self, SchemaMismatch};
 use crate::session::PostgresSessions;
 use crate::upkeep::PostgresUpkeep;
+use crate::usage::PostgresUsage;
 
 /// One PostgreSQL database, opened. A clone is the same one, with the same connections.
 ///
@@ -23,6 +28,7 @@ pub struct PostgresStore {
     database: Database,
     events: Partitions,
     requests: Partitions,
+    engagement: Partitions,
 }
 
 /// How a database is used. The default suits a service of one machine.
@@ -85,6 +91,7 @@ impl PostgresStore {
             database: Database::new(pool, deadline),
             events: Partitions::new("analytics_events"),
             requests: Partitions::new("requests"),
+            engagement: Partitions::new("engagement_events"),
         })
     }
 
@@ -103,6 +110,11 @@ impl PostgresStore {
         PostgresRequests::new(self.database.clone(), self.requests.clone())
     }
 
+    /// Its engagement.
+    pub fn engagement(&self) -> PostgresEngagement {
+        PostgresEngagement::new(self.database.clone(), self.engagement.clone())
+    }
+
     /// Its fingerprints.
     pub fn fingerprints(&self) -> PostgresFingerprints {
         PostgresFingerprints::new(self.database.clone())
@@ -111,6 +123,26 @@ impl PostgresStore {
     /// Its bans.
     pub fn bans(&self) -> PostgresBans {
         PostgresBans::new(self.database.clone())
+    }
+
+    /// Its labels.
+    pub fn labels(&self) -> PostgresLabels {
+        PostgresLabels::new(self.database.clone())
+    }
+
+    /// Its features, labelled by its labels.
+    pub fn features(&self) -> PostgresFeatures {
+        PostgresFeatures::new(self.database.clone())
+    }
+
+    /// Its audit.
+    pub fn audit(&self) -> PostgresAudit {
+        PostgresAudit::new(self.database.clone())
+    }
+
+    /// Its use of AI providers, agents and tools; it changes the totals of its sessions.
+    pub fn usage(&self) -> PostgresUsage {
+        PostgresUsage::new(self.database.clone())
     }
 
     /// The limits of metrics.
@@ -125,7 +157,12 @@ impl PostgresStore {
 
     /// Its partitions.
     pub fn upkeep(&self) -> PostgresUpkeep {
-        PostgresUpkeep::new(self.database.clone(), self.events.clone(), self.requests.clone())
+        PostgresUpkeep::new(
+            self.database.clone(),
+            self.events.clone(),
+            self.requests.clone(),
+            self.engagement.clone(),
+        )
     }
 
     /// How many rows lists left out since the store was opened, because they could not be read. Each was logged.

@@ -17,6 +17,7 @@ pub struct PostgresUpkeep {
     database: Database,
     events: Partitions,
     requests: Partitions,
+    engagement: Partitions,
 }
 
 /// A table that is partitioned by month.
@@ -26,11 +27,18 @@ pub enum Partitioned {
     Events,
     /// `requests`.
     Requests,
+    /// `engagement_events`.
+    Engagement,
 }
 
 impl PostgresUpkeep {
-    pub(crate) const fn new(database: Database, events: Partitions, requests: Partitions) -> Self {
-        Self { database, events, requests }
+    pub(crate) const fn new(
+        database: Database,
+        events: Partitions,
+        requests: Partitions,
+        engagement: Partitions,
+    ) -> Self {
+        Self { database, events, requests, engagement }
     }
 
     /// Makes the partitions of every table for the months from that of `from` to that of `until`, both with it; answers
@@ -74,11 +82,12 @@ impl PostgresUpkeep {
         match table {
             Partitioned::Events => &self.events,
             Partitioned::Requests => &self.requests,
+            Partitioned::Engagement => &self.engagement,
         }
     }
 }
 
 impl Partitioned {
     /// Every such table.
-    pub const ALL: [Self; 2] = [Self::Events, Self::Requests];
+    pub const ALL: [Self; 3] = [Self::Events, Self::Requests, Self::Engagement];
 }

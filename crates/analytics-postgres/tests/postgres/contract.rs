@@ -3,10 +3,7 @@
 use std::sync::Arc;
 
 use analytics_ports::contract::{self, Stores};
-use analytics_ports::{
-    MockAnalyticsQueryRepository, MockAuditRepository, MockCoreStatsRepository, MockEngagementRepository,
-    MockLabelRepository, MockMlFeaturesRepository, MockUsageRepository,
-};
+use analytics_ports::{MockAnalyticsQueryRepository, MockCoreStatsRepository};
 
 use crate::{TestDatabase, opened};
 
@@ -16,12 +13,7 @@ macro_rules! stamp {
     )+};
 }
 macro_rules! test {
-    // These have no tables yet.
-    (audit $case:ident) => {};
-    (engagement $case:ident) => {};
-    (features $case:ident) => {};
-    (labels $case:ident) => {};
-    (usage $case:ident) => {};
+    // Reports are not computed here yet.
     (reports $case:ident) => {};
     ($group:ident $case:ident) => {
         #[tokio::test]
@@ -39,15 +31,15 @@ async fn fresh() -> Stores {
         sessions: Arc::new(store.sessions()),
         events: Arc::new(store.events()),
         requests: Arc::new(store.requests()),
+        engagement: Arc::new(store.engagement()),
         fingerprints: Arc::new(store.fingerprints()),
         bans: Arc::new(store.bans()),
+        labels: Arc::new(store.labels()),
+        features: Arc::new(store.features()),
+        audit: Arc::new(store.audit()),
         thresholds: Arc::new(store.thresholds()),
         anomalies: Arc::new(store.anomalies()),
-        audit: Arc::new(MockAuditRepository::new()),
-        engagement: Arc::new(MockEngagementRepository::new()),
-        features: Arc::new(MockMlFeaturesRepository::new()),
-        labels: Arc::new(MockLabelRepository::new()),
-        usage: Arc::new(MockUsageRepository::new()),
+        usage: Arc::new(store.usage()),
         core_stats: Arc::new(MockCoreStatsRepository::new()),
         queries: Arc::new(MockAnalyticsQueryRepository::new()),
         guard: Box::new(database),

@@ -252,4 +252,9 @@ const CATALOGUE: &str = r"
     SELECT relname || ' partitioned by ' || pg_get_partkeydef(t.oid) FROM t WHERE pg_get_partkeydef(t.oid) IS NOT NULL
     ORDER BY 1";
 
-const SCHEMA_FILES: &[&str] = &["anomaly_thresholds.sql", "fingerprint_reputation.sql"];
+const SCHEMA_FILES: &[&str] = &[
+    "anomaly_thresholds.sql",
+    "engagement_events.sql",
+    "fingerprint_reputation.sql",
+    "ml_behavioral_features.sql",
+];
