@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use analytics_domain::stats::Period;
 use analytics_ports::StoreError;
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use uuid::Uuid;
@@ -138,10 +139,20 @@ impl Month {
     fn first_id(self) -> Uuid {
         let first =
             NaiveDate::from_ymd_opt(self.year, self.month, 1).and_then(|day| day.and_hms_opt(0, 0, 0));
-        let millis = first.map_or(i64::MAX, |first| first.and_utc().timestamp_millis()).max(0) as u128;
-        // 48 bits of milliseconds end in the year 10889; every id is before the greatest number.
-        Uuid::from_u128(if millis < 1 << 48 { millis << 80 } else { u128::MAX })
+        first_id_from(first.map_or(i64::MAX, |first| first.and_utc().timestamp_millis()))
     }
+}
+
+/// An id that is not after any of this period and one that is after all of it, so that a query looks into its months only.
+pub(crate) fn ids_of(period: Period) -> (Uuid, Uuid) {
+    (first_id_from(period.from().timestamp_millis()), first_id_from(period.until().timestamp_millis() + 1))
+}
+
+/// An id that is not after any of this millisecond and after all of those before it.
+fn first_id_from(millis: i64) -> Uuid {
+    let millis = millis.max(0) as u128;
+    // 48 bits of milliseconds end in the year 10889; every id is before the greatest number.
+    Uuid::from_u128(if millis < 1 << 48 { millis << 80 } else { u128::MAX })
 }
 
 /// Whether a row had no partition to go to: a violated check without a constraint's name.

@@ -14,6 +14,7 @@ use crate::features::PostgresFeatures;
 use crate::fingerprint::PostgresFingerprints;
 use crate::label::PostgresLabels;
 use crate::partition::Partitions;
+use crate::report::PostgresReports;
 use crate::request::PostgresRequests;
 use crate::schema::{self, SchemaMismatch};
 use crate::session::PostgresSessions;
@@ -153,6 +154,11 @@ impl PostgresStore {
     /// Its anomalies.
     pub fn anomalies(&self) -> PostgresAnomalies {
         PostgresAnomalies::new(self.database.clone())
+    }
+
+    /// Its reports, of both ports.
+    pub fn reports(&self) -> PostgresReports {
+        PostgresReports::new(self.database.clone())
     }
 
     /// Its partitions.

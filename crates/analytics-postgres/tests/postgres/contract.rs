@@ -3,24 +3,16 @@
 use std::sync::Arc;
 
 use analytics_ports::contract::{self, Stores};
-use analytics_ports::{MockAnalyticsQueryRepository, MockCoreStatsRepository};
 
 use crate::{TestDatabase, opened};
 
 macro_rules! stamp {
     ($($group:ident :: $case:ident),+ $(,)?) => {$(
-        test!($group $case);
-    )+};
-}
-macro_rules! test {
-    // Reports are not computed here yet.
-    (reports $case:ident) => {};
-    ($group:ident $case:ident) => {
         #[tokio::test]
         async fn $case() {
             contract::$group::$case(&fresh().await).await;
         }
-    };
+    )+};
 }
 analytics_ports::contract_cases!(stamp);
 
@@ -40,8 +32,8 @@ async fn fresh() -> Stores {
         thresholds: Arc::new(store.thresholds()),
         anomalies: Arc::new(store.anomalies()),
         usage: Arc::new(store.usage()),
-        core_stats: Arc::new(MockCoreStatsRepository::new()),
-        queries: Arc::new(MockAnalyticsQueryRepository::new()),
+        core_stats: Arc::new(store.reports()),
+        queries: Arc::new(store.reports()),
         guard: Box::new(database),
     }
 }
