@@ -74,7 +74,7 @@ pub(super) fn usual<'a>(times: &mut Times, text: &'a str) -> Option<LogRecord<'a
     })
 }
 
-/// Method, target and protocol of a request line that reads or posts a path over HTTP/1.
+/// Method, target and protocol of a request line that reads or posts a path over HTTP.
 fn usual_request(request: &str) -> Option<(&str, &str, &str)> {
     let method = match request.as_bytes() {
         [b'G', b'E', b'T', b' ', b'/', ..] => 3,
@@ -82,7 +82,11 @@ fn usual_request(request: &str) -> Option<(&str, &str, &str)> {
         _ => return None,
     };
     let protocol = request.len().checked_sub("HTTP/1.1".len())?;
-    let fits = protocol > method + 2 && request.as_bytes()[protocol - 1..].starts_with(b" HTTP/1.");
+    let fits = protocol > method + 2
+        && matches!(
+            request.as_bytes()[protocol - 1..],
+            [b' ', b'H', b'T', b'T', b'P', b'/', b'0'..=b'9', b'.', b'0'..=b'9']
+        );
     fits.then(|| (&request[..method], &request[method + 1..protocol - 1], &request[protocol..]))
 }
 
@@ -264,9 +268,12 @@ mod tests {
 
     #[test]
     fn an_ordinary_line_is_read_at_one_look() {
-        let (fast, slow) = both(LINE);
-        assert_eq!(fast, slow.ok());
-        assert!(fast.is_some());
+        for protocol in ["HTTP/1.0", "HTTP/1.1", "HTTP/2.0", "HTTP/3.0"] {
+            let line = LINE.replace("HTTP/1.1", protocol);
+            let (fast, slow) = both(&line);
+            assert_eq!(fast.as_ref().and_then(|record| record.protocol), Some(protocol));
+            assert_eq!(fast, slow.ok());
+        }
     }
 
     proptest! {

@@ -173,29 +173,45 @@ impl LineParser {
         line: &'a [u8],
     ) -> Result<Option<LogRecord<'a>>, BadLine> {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
-        if line.is_empty() {
-            return Ok(None);
-        }
         if line.len() > MAX_LINE_BYTES {
             return Err(BadLine { reason: BadLineReason::TooLong, column: MAX_LINE_BYTES });
         }
         let Scratch { repaired, kept, rewritten } = scratch;
-        kept.clear();
         if let Ok(text) = simdutf8::basic::from_utf8(line) {
-            return self.parse_text(text, kept, rewritten);
+            return self.record(text, kept, rewritten);
         }
         repaired.clear();
         scan::push_lossy(repaired, line);
-        self.parse_text(repaired, kept, rewritten)
+        self.record(repaired, kept, rewritten)
             .map_err(|bad| BadLine { column: scan::column_before_repair(line, bad.column), ..bad })
     }
 
-    fn parse_text<'a>(
+    /// Like [`parse`](Self::parse), for a line that is known to be UTF-8.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse).
+    pub fn parse_text<'a>(
+        &mut self,
+        scratch: &'a mut Scratch,
+        line: &'a str,
+    ) -> Result<Option<LogRecord<'a>>, BadLine> {
+        let line = line.strip_suffix('\r').unwrap_or(line);
+        if line.len() > MAX_LINE_BYTES {
+            return Err(BadLine { reason: BadLineReason::TooLong, column: MAX_LINE_BYTES });
+        }
+        self.record(line, &mut scratch.kept, &mut scratch.rewritten)
+    }
+
+    fn record<'a>(
         &mut self,
         text: &'a str,
         kept: &'a mut String,
         rewritten: &'a mut String,
     ) -> Result<Option<LogRecord<'a>>, BadLine> {
+        if text.is_empty() {
+            return Ok(None);
+        }
+        kept.clear();
         let times = &mut self.times;
         if self.format == LogFormat::Combined
             && let Some(record) = clf::usual(times, text)

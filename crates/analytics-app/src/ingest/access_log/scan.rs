@@ -247,7 +247,7 @@ pub(super) fn address(token: &[u8]) -> Option<IpAddr> {
     if let Some(bracketed) = text.strip_prefix('[') {
         return ipv6(bracketed.split(']').next()?);
     }
-    match text.matches(':').count() {
+    match token.iter().filter(|&&byte| byte == b':').take(2).count() {
         0 => None,
         1 => {
             let (host, port) = text.split_once(':')?;

@@ -74,11 +74,12 @@ impl LineBuffer {
         mut data: Vec<u8>,
         to_the_end: bool,
     ) -> io::Result<Option<Vec<u8>>> {
-        data.clear();
-        data.append(&mut self.rest);
-        let mut filled = data.len();
+        let mut filled = self.rest.len();
         let mut searched = 0;
+        // What a used buffer still holds is written over, so that only new room is filled with zeros.
         data.resize(block_bytes.max(filled), 0);
+        data[..filled].copy_from_slice(&self.rest);
+        self.rest.clear();
         while !self.ended && filled < data.len() {
             match reader.read(&mut data[filled..]) {
                 Ok(0) => self.ended = true,
