@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::thread::Scope;
 use std::time::Duration;
@@ -17,13 +17,14 @@ use super::run::ReplayError;
 use crate::ingest::access_log::{LineParser, LogFormat, ObservedFields, Scratch};
 use crate::ingest::source::{Block, Blocks, Input, SourceError, Tail, wait};
 
-/// A block to be parsed, and where its batch goes.
+/// A block to be parsed, and where its batch and its memory go.
 struct Job {
     block: Block,
     input: usize,
     format: Arc<LogFormat>,
     observes: ObservedFields,
     reply: SyncSender<Batch>,
+    spent: Sender<Vec<u8>>,
 }
 
 fn parse_jobs(queue: &Mutex<Receiver<Job>>, policy: &Arc<RequestPolicy>) {
@@ -33,7 +34,7 @@ fn parse_jobs(queue: &Mutex<Receiver<Job>>, policy: &Arc<RequestPolicy>) {
             let queue = queue.lock().expect("no parser panics while it holds the queue");
             queue.recv()
         };
-        let Ok(Job { mut block, input, format, observes, reply }) = job else { return };
+        let Ok(Job { mut block, input, format, observes, reply, spent }) = job else { return };
         block.input = input;
         let at = readers.iter().position(|(number, _)| *number == input).unwrap_or_else(|| {
             if readers.len() >= 16 {
@@ -44,6 +45,8 @@ fn parse_jobs(queue: &Mutex<Receiver<Job>>, policy: &Arc<RequestPolicy>) {
         });
         // Whoever waits for the batch may have given up because another input failed.
         let _ = reply.send(readers[at].1.read(&block));
+        // Whoever reads has come to the end of the input, or fills the memory again.
+        let _ = spent.send(block.data);
     }
 }
 
@@ -73,6 +76,14 @@ impl Source {
         match self {
             Self::Whole(blocks) => blocks.bytes_read(),
             Self::Growing { read, .. } => *read,
+        }
+    }
+
+    /// Takes the memory of a block that is no longer needed.
+    fn recycle(&mut self, data: Vec<u8>) {
+        match self {
+            Self::Whole(blocks) => blocks.recycle(data),
+            Self::Growing { .. } => {}
         }
     }
 
@@ -229,10 +240,14 @@ impl Merge {
         let (ready, batches) = sync_channel(2 * self.threads + 2);
         let jobs = self.jobs.clone();
         let bytes_read = Arc::clone(bytes_read);
+        let (spent, returned) = channel();
         spawn(scope, "read", move || {
             let mut first = first;
             let mut counted = 0;
             loop {
+                for data in returned.try_iter() {
+                    blocks.recycle(data);
+                }
                 let block = match first.take().map(Ok).or_else(|| blocks.next()) {
                     Some(Ok(block)) => block,
                     Some(Err(error)) => {
@@ -245,7 +260,8 @@ impl Merge {
                 bytes_read.fetch_add(blocks.bytes_read() - counted, Ordering::Relaxed);
                 counted = blocks.bytes_read();
                 let (reply, batch) = sync_channel(1);
-                let job = Job { block, input: number, format: Arc::clone(&format), observes, reply };
+                let format = Arc::clone(&format);
+                let job = Job { block, input: number, format, observes, reply, spent: spent.clone() };
                 if jobs.send(job).is_err() || ready.send(Ok(batch)).is_err() {
                     return;
                 }
@@ -293,9 +309,8 @@ fn sift(batch: &mut Batch, next_us: Option<i64>, newest_us: &mut i64) {
 /// The site's own hosts: those that asset requests name as their pages, with at least a fifth of such requests each.
 ///
 /// An asset is nearly always requested by a page of its own site; a page by links from anywhere.
-pub(super) fn learn_hosts(feeds: &[Feed]) -> Vec<String> {
+pub(super) fn learn_hosts(feeds: &[Feed], site: &SitePolicy) -> Vec<String> {
     let mut counts = std::collections::BTreeMap::<String, u64>::new();
-    let policy = SitePolicy::default();
     for feed in feeds {
         let Some(block) = &feed.first else { continue };
         let mut parser = LineParser::new(LogFormat::clone(&feed.format));
@@ -304,7 +319,7 @@ pub(super) fn learn_hosts(feeds: &[Feed]) -> Vec<String> {
             let Ok(Some(record)) = parser.parse(&mut scratch, line) else { continue };
             let Some(host) = record.referrer.and_then(Referrer::host) else { continue };
             let method = Method::parse(record.method);
-            let target = Target::read(&policy, method, record.target, Hints::default());
+            let target = Target::read(site, method, record.target, Hints::default());
             if target.kind == RequestKind::Asset && record.status.is_some_and(|status| status < 400) {
                 *counts.entry(host.to_ascii_lowercase()).or_default() += 1;
             }

@@ -19,6 +19,8 @@ pub(crate) struct Reorder {
     seconds: VecDeque<Vec<Waiting>>,
     /// Seconds too far ahead for the row above.
     far: BTreeMap<i64, Vec<Waiting>>,
+    /// Rows of seconds that have left, to be filled again.
+    spare: Vec<Vec<Waiting>>,
     /// The second that the front of the row stands for.
     first_second: i64,
     waiting: usize,
@@ -64,6 +66,7 @@ impl Reorder {
             capacity,
             seconds: VecDeque::new(),
             far: BTreeMap::new(),
+            spare: Vec::new(),
             first_second: i64::MIN,
             waiting: 0,
             batches: VecDeque::new(),
@@ -103,7 +106,11 @@ impl Reorder {
                 if self.seconds.len() <= ahead {
                     self.seconds.resize_with(ahead + 1, Vec::new);
                 }
-                self.seconds[ahead].push(entry);
+                let second = &mut self.seconds[ahead];
+                if second.capacity() == 0 {
+                    *second = self.spare.pop().unwrap_or_default();
+                }
+                second.push(entry);
             } else {
                 self.far.entry(second).or_default().push(entry);
             }
@@ -143,7 +150,7 @@ impl Reorder {
             }
             second.sort_unstable();
             self.waiting -= second.len();
-            for entry in second {
+            for entry in second.drain(..) {
                 let held = &mut self.batches[(entry.batch - self.first_batch) as usize];
                 held.waiting -= 1;
                 let Some(batch) = &held.batch else { continue };
@@ -153,6 +160,9 @@ impl Reorder {
                 {
                     spent(batch);
                 }
+            }
+            if second.capacity() > 0 && self.spare.len() < SPARE {
+                self.spare.push(second);
             }
             self.drop_spent();
         }
@@ -193,6 +203,8 @@ impl Reorder {
 const SECOND_US: i64 = 1_000_000;
 /// Seconds that stand in a row: an hour.
 const ROW: i64 = 3_600;
+/// Rows kept for the next seconds: more than wait by default.
+const SPARE: usize = 256;
 
 #[cfg(test)]
 mod tests {

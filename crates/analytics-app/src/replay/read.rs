@@ -199,13 +199,24 @@ struct TargetFacts {
     tagged: bool,
 }
 
-/// The pages of the site that were named as referrers last, by the hash of the whole field.
+/// What was read of the referrers named last, by the hash of the whole field.
 ///
 /// Every asset of a page names it, so most referrers are one of a few; reading them again would be a tenth of all
 /// work.
 #[derive(Debug)]
 struct ReferrerCache {
-    slots: Vec<(u64, ReferrerFacts)>,
+    slots: Vec<ReferrerRead>,
+}
+
+/// What is read of a referrer.
+#[derive(Debug, Clone, Copy)]
+struct ReferrerRead {
+    key: u64,
+    facts: ReferrerFacts,
+    /// The channel where no campaign parameters say another.
+    channel: Channel,
+    /// Where in the field the host of another site stands; empty for others.
+    host: (u32, u16),
 }
 
 impl BlockReader {
@@ -219,7 +230,7 @@ impl BlockReader {
             in_batch: HashMap::new(),
             caches: Caches {
                 targets: TargetCache { slots: vec![TargetFacts::NONE; TARGET_SLOTS] },
-                referrers: ReferrerCache { slots: vec![(0, ReferrerFacts::Unobserved); REFERRER_SLOTS] },
+                referrers: ReferrerCache { slots: vec![ReferrerRead::NONE; REFERRER_SLOTS] },
             },
         }
     }
@@ -235,19 +246,19 @@ impl BlockReader {
         }
         self.parser.enter(block.header.as_deref());
         let mut scratch = std::mem::take(&mut self.scratch);
+        // Looking at a whole block is cheaper than at each of its lines.
+        let text = simdutf8::basic::from_utf8(&block.data).ok();
+        let mut from = 0;
         for (number, line) in block.lines() {
             batch.lines += 1;
-            match self.parser.parse(&mut scratch, line) {
+            let to = from + line.len();
+            let parsed = match text {
+                Some(text) => self.parser.parse_text(&mut scratch, &text[from..to]),
+                None => self.parser.parse(&mut scratch, line),
+            };
+            from = to + 1;
+            match parsed {
                 Ok(Some(record)) => {
-                    let order = xxh3_64(line);
-                    let request = read_record(
-                        &self.policy,
-                        &self.observes,
-                        &mut self.caches,
-                        &record,
-                        order,
-                        &mut batch.text,
-                    );
                     let agent = agent_of(
                         &mut self.agents,
                         &mut self.in_batch,
@@ -255,7 +266,15 @@ impl BlockReader {
                         &self.observes,
                         &record,
                     );
-                    batch.requests.push(ReadRequest { agent, ..request });
+                    batch.requests.push(read_record(
+                        &self.policy,
+                        &self.observes,
+                        &mut self.caches,
+                        &record,
+                        agent,
+                        xxh3_64(line),
+                        &mut batch.text,
+                    ));
                 }
                 Ok(None) => {}
                 Err(bad) => {
@@ -273,6 +292,7 @@ fn read_record(
     observes: &ObservedFields,
     caches: &mut Caches,
     record: &LogRecord<'_>,
+    agent: u32,
     line_hash: u64,
     text: &mut String,
 ) -> ReadRequest {
@@ -280,8 +300,16 @@ fn read_record(
     let (target, path) = caches.targets.read(&policy.site, method, record);
     let referrer_text = if observes.referrer { Some(record.referrer.unwrap_or("-")) } else { None };
     let (referrer, host) = caches.referrers.read(&policy.site, referrer_text);
-    let query = record.target.split_once('?').filter(|_| target.tagged).map_or("", |(_, query)| query);
-    let utm = Utm::read(query);
+    let (query, utm) = if target.tagged {
+        let query = record.target.split_once('?').map_or("", |(_, query)| query);
+        (query, Utm::read(query))
+    } else {
+        ("", None)
+    };
+    let channel = match &utm {
+        Some(utm) => Channel::of(&Referrer::Unobserved, Some(utm)),
+        None => referrer.channel,
+    };
     let address = if record.forwarded_for.is_some() {
         client_address(&policy.address, record.peer, record.forwarded_for.into_iter())
     } else {
@@ -294,7 +322,7 @@ fn read_record(
         order: rank | line_hash >> 1,
         address,
         network: ClientNetwork::of(&policy.address, address),
-        agent: 0,
+        agent,
         headers: record.accept_language.map_or(0, |language| xxh3_64_with_seed(language.as_bytes(), 1)),
         method,
         kind: target.kind,
@@ -308,8 +336,8 @@ fn read_record(
         directory: target.directory,
         number: target.number,
         probe: target.probe,
-        referrer,
-        channel: channel_of(&policy.site, referrer, referrer_text, utm.as_ref()),
+        referrer: referrer.facts,
+        channel,
         campaign: target.campaign,
     }
 }
@@ -341,22 +369,20 @@ impl TargetCache {
         let hinted = record.sec_fetch_dest.is_some();
         let key = xxh3_64_with_seed(record.target.as_bytes(), method as u64) | 1;
         let slot = &mut self.slots[key as usize / 2 % TARGET_SLOTS];
-        if slot.key == key && !hinted {
-            let (from, len) = slot.path;
-            if let Some(path) = record.target.get(from as usize..from as usize + usize::from(len)) {
-                return (*slot, path);
-            }
+        if slot.key == key
+            && !hinted
+            && let Some(path) = part(record.target, slot.path)
+        {
+            return (*slot, path);
         }
         let hints = Hints { sec_fetch_dest: record.sec_fetch_dest, ..Hints::default() };
         let target = Target::read(site, method, record.target, hints);
         let utm = target.query.and_then(Utm::read);
         // The path is a part of the target where nothing stands before it but a scheme and a host.
-        let from = (target.path.as_ptr() as usize).checked_sub(record.target.as_ptr() as usize);
-        let from =
-            from.filter(|&from| record.target.get(from..from + target.path.len()) == Some(target.path));
+        let place = place_in(record.target, target.path);
         let facts = TargetFacts {
             key,
-            path: (from.unwrap_or(0) as u32, target.path.len() as u16),
+            path: place.unwrap_or((0, 0)),
             kind: target.kind,
             page: target.path_hash.0,
             directory: target.directory_hash.0,
@@ -365,38 +391,43 @@ impl TargetCache {
             campaign: utm.and_then(|utm| utm.campaign_hash()),
             tagged: utm.is_some(),
         };
-        if !hinted && from.is_some() {
+        if !hinted && place.is_some() {
             *slot = facts;
         }
         (facts, target.path)
     }
 }
 
-/// The channel, which the referrer's facts tell for the site's own pages.
-fn channel_of(site: &SitePolicy, facts: ReferrerFacts, text: Option<&str>, utm: Option<&Utm<'_>>) -> Channel {
-    if utm.is_none() && matches!(facts, ReferrerFacts::Internal { .. }) {
-        return Channel::Internal;
-    }
-    Channel::of(&Referrer::read(site, text), utm)
+impl ReferrerRead {
+    /// What no referrer reads as: its key is that of none.
+    const NONE: Self =
+        Self { key: 0, facts: ReferrerFacts::Unobserved, channel: Channel::Direct, host: (0, 0) };
 }
 
 impl ReferrerCache {
     /// What a referrer tells, and its host if that is another site's.
-    fn read<'a>(&mut self, site: &SitePolicy, text: Option<&'a str>) -> (ReferrerFacts, &'a str) {
-        let hash = text.map_or(0, |text| xxh3_64(text.as_bytes()) | 1);
-        let slot = &mut self.slots[hash as usize / 2 % REFERRER_SLOTS];
-        if hash != 0 && slot.0 == hash {
-            return (slot.1, "");
+    fn read<'a>(&mut self, site: &SitePolicy, text: Option<&'a str>) -> (ReferrerRead, &'a str) {
+        let Some(text) = text else { return (ReferrerRead::NONE, "") };
+        let key = xxh3_64(text.as_bytes()) | 1;
+        let slot = &mut self.slots[key as usize / 2 % REFERRER_SLOTS];
+        if slot.key == key
+            && let Some(host) = part(text, slot.host)
+        {
+            return (*slot, host);
         }
-        let referrer = Referrer::read(site, text);
-        let facts = facts_of(&referrer);
-        match referrer {
-            Referrer::External { host, .. } => (facts, host),
-            Referrer::Internal { .. } | Referrer::Missing | Referrer::Unobserved | Referrer::Unreadable => {
-                *slot = (hash, facts);
-                (facts, "")
-            }
-        }
+        let referrer = Referrer::read(site, Some(text));
+        let host = match referrer {
+            Referrer::External { host, .. } => host,
+            Referrer::Internal { .. } | Referrer::Missing | Referrer::Unobserved | Referrer::Unreadable => "",
+        };
+        let at = place_in(text, host);
+        *slot = ReferrerRead {
+            key: if at.is_some() { key } else { 0 },
+            facts: facts_of(&referrer),
+            channel: Channel::of(&referrer, None),
+            host: at.unwrap_or((0, 0)),
+        };
+        (*slot, host)
     }
 }
 
@@ -441,6 +472,20 @@ impl Agent {
     }
 }
 
+/// Where in `whole` its own slice `piece` stands; nothing when it is none. An empty piece stands at the start.
+fn place_in(whole: &str, piece: &str) -> Option<(u32, u16)> {
+    if piece.is_empty() {
+        return Some((0, 0));
+    }
+    let from = (piece.as_ptr() as usize).checked_sub(whole.as_ptr() as usize)?;
+    let place = (from as u32, piece.len() as u16);
+    (part(whole, place) == Some(piece)).then_some(place)
+}
+
+fn part(whole: &str, (from, len): (u32, u16)) -> Option<&str> {
+    whole.get(from as usize..from as usize + usize::from(len))
+}
+
 fn keep(text: &mut String, part: &str) -> (u32, u16) {
     let at = text.len() as u32;
     text.push_str(part);
@@ -471,7 +516,44 @@ fn excerpt(line: &[u8]) -> String {
 /// Distinct agents a thread keeps read; when there are more it starts afresh.
 const AGENT_CACHE: usize = 65_536;
 
-/// Referrers a thread keeps read: 24 KiB.
+/// Referrers a thread keeps read: 48 KiB.
 const REFERRER_SLOTS: usize = 1_024;
 /// Targets a thread keeps read: 400 KiB, within a core's second cache.
 const TARGET_SLOTS: usize = 4_096;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_referrer_that_is_remembered_reads_as_it_did_the_first_time() {
+        let site = SitePolicy::for_hosts(["example.com"]).unwrap();
+        let mut cache = ReferrerCache { slots: vec![ReferrerRead::NONE; REFERRER_SLOTS] };
+        let texts = [
+            "-",
+            "",
+            "no url",
+            "https://example.com/",
+            "https://www.example.com/a?b",
+            "https://www.google.com/",
+            " https://t.co/x ",
+            "android-app://com.slack/",
+            "https://EXAMPLE.org:8080/a",
+        ];
+        for _ in 0..2 {
+            for text in texts {
+                let fresh = Referrer::read(&site, Some(text));
+                let (read, host) = cache.read(&site, Some(text));
+                assert_eq!(
+                    (read.facts, read.channel),
+                    (facts_of(&fresh), Channel::of(&fresh, None)),
+                    "{text}"
+                );
+                let expected = if let Referrer::External { host, .. } = fresh { host } else { "" };
+                assert_eq!(host, expected, "{text}");
+            }
+        }
+        let (read, host) = cache.read(&site, None);
+        assert_eq!((read.facts, read.channel, host), (ReferrerFacts::Unobserved, Channel::Direct, ""));
+    }
+}

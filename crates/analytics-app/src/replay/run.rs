@@ -178,8 +178,9 @@ impl<'a> Replay<'a> {
             })
             .collect::<Result<Vec<_>, _>>()?;
         let learned = self.options.site_hosts.is_empty();
-        let hosts = if learned { learn_hosts(&feeds) } else { self.options.site_hosts.clone() };
-        let site = SitePolicy::for_hosts(hosts.iter().cloned()).map_err(ReplayError::Site)?;
+        let site = SitePolicy::default();
+        let hosts = if learned { learn_hosts(&feeds, &site) } else { self.options.site_hosts.clone() };
+        let site = site.with_hosts(hosts.iter().cloned()).map_err(ReplayError::Site)?;
         let policy = Arc::new(RequestPolicy { address: self.options.address.clone(), site });
         let mut stepper =
             Stepper::new(&self.options, self.sessions_out, hosts.first().cloned().unwrap_or_default());

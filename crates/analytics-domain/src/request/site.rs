@@ -87,7 +87,7 @@ impl SitePolicy {
     /// [`InvalidSite::Host`], [`InvalidSite::Path`], [`InvalidSite::Extension`] for the first rule that is none, and
     /// [`InvalidSite::Extensions`] for too many of them.
     pub fn new(rules: SiteRules) -> Result<Self, InvalidSite> {
-        let hosts = rules.hosts.into_iter().map(own_host).collect::<Result<_, _>>()?;
+        let hosts = own_hosts(rules.hosts)?;
         let mut paths = rules.paths;
         if let Some(bad) = paths.iter().find(|rule| !rule.prefix.starts_with('/')) {
             return Err(InvalidSite::Path(bad.prefix.clone()));
@@ -120,7 +120,18 @@ impl SitePolicy {
     /// # Errors
     /// [`InvalidSite::Host`] for the first text that is no host.
     pub fn for_hosts<H: Into<String>>(hosts: impl IntoIterator<Item = H>) -> Result<Self, InvalidSite> {
-        Self::new(SiteRules { hosts: hosts.into_iter().map(Into::into).collect(), ..SiteRules::default() })
+        Self::default().with_hosts(hosts)
+    }
+
+    /// The same policy with these hosts instead of its own, without building the tables again.
+    ///
+    /// # Errors
+    /// [`InvalidSite::Host`] for the first text that is no host.
+    pub fn with_hosts<H: Into<String>>(
+        self,
+        hosts: impl IntoIterator<Item = H>,
+    ) -> Result<Self, InvalidSite> {
+        Ok(Self { hosts: own_hosts(hosts.into_iter().map(Into::into))?, ..self })
     }
 
     /// Whether the host (without port) is one of the site's own or below one.
@@ -169,6 +180,10 @@ impl Default for SitePolicy {
     }
 }
 
+fn own_hosts(given: impl IntoIterator<Item = String>) -> Result<Vec<String>, InvalidSite> {
+    given.into_iter().map(own_host).collect()
+}
+
 fn own_host(given: String) -> Result<String, InvalidSite> {
     match host_of(given.trim()) {
         Some(host) => Ok(without_www(host).to_ascii_lowercase()),
@@ -212,6 +227,16 @@ mod tests {
         for foreign in ["evilexample.com", "example.com.evil.org", "com", "", "notlocalhost"] {
             assert!(!site.is_own_host(foreign), "{foreign}");
         }
+    }
+
+    #[test]
+    fn other_hosts_leave_the_other_rules_as_they_are() {
+        let paths = vec![PathRule { prefix: "/docs".into(), kind: RequestKind::Api }];
+        let rules = SiteRules { hosts: vec!["old.example".into()], paths, ..SiteRules::default() };
+        let site = SitePolicy::new(rules).unwrap().with_hosts(["www.new.example"]).unwrap();
+        assert!(site.is_own_host("new.example") && !site.is_own_host("old.example"));
+        assert_eq!(site.ruled("/docs/a"), Some(RequestKind::Api));
+        assert_eq!(site.with_hosts(["a b"]).map(|_| ()), Err(InvalidSite::Host("a b".into())));
     }
 
     #[test]
