@@ -148,7 +148,7 @@ impl ReputationState {
 
     /// End of the ban that runs at `now`, whether it binds or is only listed.
     pub fn banned_until(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        (micros(now) < self.banned_until_us).then(|| instant(self.banned_until_us))
+        (self.ban_row > 0 && micros(now) < self.banned_until_us).then(|| instant(self.banned_until_us))
     }
 
     /// End of the ban that refuses requests at `now`; `None` unless the policy enforces bans.

@@ -3,9 +3,8 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{
-    Gcra, Mode, ThrottleDecision, ThrottlePolicy, ThrottleRequest, ThrottleState, instant, micros, step,
-};
+use super::step::step_at;
+use super::{Gcra, Mode, ThrottleDecision, ThrottlePolicy, ThrottleRequest, ThrottleState, instant, micros};
 
 /// As [`step`], under the ceilings of the networks that the client is in.
 ///
@@ -18,13 +17,13 @@ pub fn step_within(
     request: ThrottleRequest,
     now: DateTime<Utc>,
 ) -> ThrottleDecision {
-    if policy.mode() == Mode::Off || !request.charged {
-        return step(policy, state, request, now);
-    }
     let now_us = micros(now);
+    if policy.mode() == Mode::Off || !request.charged {
+        return step_at(policy, state, request, now_us);
+    }
     let refused = ceilings.iter().filter_map(|ceiling| ceiling.retry_us(policy, now_us)).max();
     let ceiling_until = request.ceiling_until.max(refused.map(instant));
-    let answer = step(policy, state, ThrottleRequest { ceiling_until, ..request }, now);
+    let answer = step_at(policy, state, ThrottleRequest { ceiling_until, ..request }, now_us);
     if answer.refusal().is_none() {
         for ceiling in ceilings {
             ceiling.charge(policy, now_us);
@@ -121,7 +120,7 @@ mod tests {
     use hashbrown::HashMap;
     use proptest::prelude::*;
 
-    use super::super::{QuotaPolicy, RefusalReason, ThrottleSettings};
+    use super::super::{QuotaPolicy, RefusalReason, ThrottleSettings, step};
     use super::*;
 
     fn enforcing(quota: QuotaPolicy) -> ThrottlePolicy {

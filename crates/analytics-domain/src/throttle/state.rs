@@ -39,6 +39,9 @@ impl ThrottleState {
 
     /// The level at `now`, with cooldowns that ended by then.
     pub fn level_at(&self, policy: &EscalationPolicy, now: DateTime<Utc>) -> ThrottleLevel {
+        if self.level == ThrottleLevel::Normal {
+            return self.level;
+        }
         let mut then = *self;
         then.cool_down(policy, micros(now));
         then.level

@@ -23,10 +23,19 @@ pub fn step(
     request: ThrottleRequest,
     now: DateTime<Utc>,
 ) -> ThrottleDecision {
+    step_at(policy, state, request, micros(now))
+}
+
+/// As [`step`], with the time as the states keep it.
+pub(super) fn step_at(
+    policy: &ThrottlePolicy,
+    state: &mut ThrottleState,
+    request: ThrottleRequest,
+    now_us: i64,
+) -> ThrottleDecision {
     if policy.mode() == Mode::Off {
         return ThrottleDecision::passing(request.quota, state.level());
     }
-    let now_us = micros(now);
     let rules = policy.escalation();
     state.windows.advance(now_us);
     let lowered = state.cool_down(rules, now_us);
