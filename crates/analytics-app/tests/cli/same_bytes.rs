@@ -1,6 +1,8 @@
 //! The same requests give the same report, however they are read.
 
+use std::fs::OpenOptions;
 use std::io::Write;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -8,7 +10,7 @@ use analytics_app::ingest::source::Input;
 use analytics_app::replay::{Replay, ReplayOptions};
 use serde_json::{Value, json};
 
-use super::{analytics, file, report, sample, with_input, with_sessions};
+use super::{BINARY, analytics, file, report, sample, with_input, with_sessions};
 
 #[test]
 fn the_report_has_the_same_bytes_for_any_number_of_threads() {
@@ -81,6 +83,34 @@ fn a_followed_log_gives_the_same_report_when_it_is_stopped() {
     let whole = replay().run(inputs()).unwrap();
     let followed = replay().following(Arc::new(AtomicBool::new(true))).run(inputs()).unwrap();
     assert_eq!(followed, whole);
+}
+
+#[test]
+fn a_log_that_grows_is_followed_to_its_end_when_a_signal_comes() {
+    let bytes = std::fs::read(sample()).unwrap();
+    let middle = memchr::memchr(b'\n', &bytes[bytes.len() / 2..]).unwrap() + bytes.len() / 2 - 40;
+    let log = file(&bytes[..middle], "access.log");
+    let sessions = log.path.with_extension("jsonl");
+    let args = ["replay", "--follow", "--format", "json", "--site-host", "example.org"];
+    let mut child = Command::new(BINARY)
+        .env_clear()
+        .args(args)
+        .args(["--sessions-out".as_ref(), sessions.as_os_str(), log.path.as_os_str()])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // The file of sessions is made after the program has begun to listen for signals.
+    while !sessions.exists() && child.try_wait().unwrap().is_none() {
+        std::thread::yield_now();
+    }
+    let mut grown = OpenOptions::new().append(true).open(&log.path).unwrap();
+    grown.write_all(&bytes[middle..]).unwrap();
+    let killed = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+    assert!(killed.success());
+    let ended = child.wait_with_output().unwrap();
+    let followed: Value = serde_json::from_slice(&ended.stdout).unwrap();
+    let whole = report(&[&sample()], &["--site-host", "example.org"]);
+    assert_eq!(without_names(followed), without_names(whole));
 }
 
 /// The report without the names and lines of its inputs.
