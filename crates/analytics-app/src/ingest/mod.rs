@@ -5,4 +5,5 @@
 //! anything, or keep anything. The replay engine does, with the rules of `analytics-domain`.
 
 pub mod access_log;
+pub mod queue;
 pub mod source;
