@@ -25,6 +25,9 @@ fuzz_target!(|data: &[u8]| {
         fresh.enter(header);
         let mut other = Scratch::default();
         assert_eq!(seen, fresh.parse(&mut other, line));
+        if let Ok(text) = std::str::from_utf8(line) {
+            assert_eq!(seen, fresh.parse_text(&mut other, text));
+        }
         match seen {
             Ok(Some(record)) => {
                 assert!(record.at.timestamp_micros() >= 0);

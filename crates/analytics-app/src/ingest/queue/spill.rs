@@ -97,21 +97,15 @@ impl SpillFile {
     /// # Errors
     /// [`SpillError::Failed`] when they cannot be read.
     pub fn first(&mut self, count: usize) -> Result<Vec<(u64, Vec<u8>)>, SpillError> {
-        let read = || -> Result<_, redb::Error> {
-            let read = self.open.as_ref().map(ReadableDatabase::begin_read).transpose()?;
-            let Some(read) = read else { return Ok(Vec::new()) };
+        self.read(|read| {
             let table = read.open_table(WAITING)?;
-            let first = table.iter()?.take(count);
-            first
-                .map(|entry| entry.map(|(number, record)| (number.value(), record.value().to_vec())))
-                .map(|entry| entry.map_err(Into::into))
-                .collect()
-        };
-        let found = read().map_err(|error| SpillError::Failed(Box::new(error)));
-        if found.is_err() {
-            self.open = None;
-        }
-        found
+            let mut first = Vec::with_capacity(count.min(table.len()? as usize));
+            for entry in table.iter()?.take(count) {
+                let (number, record) = entry?;
+                first.push((number.value(), record.value().to_vec()));
+            }
+            Ok(first)
+        })
     }
 
     /// Takes out every record up to this number.
@@ -153,33 +147,41 @@ impl SpillFile {
     /// # Errors
     /// [`SpillError::Failed`] when they cannot be read.
     pub fn rejected(&mut self) -> Result<Vec<Rejected>, SpillError> {
-        let database = self.database()?;
-        let read = || -> Result<_, redb::Error> {
-            let table = database.begin_read()?.open_table(REJECTED)?;
+        self.read(|read| {
             let mut all = Vec::new();
-            for entry in table.iter()? {
+            for entry in read.open_table(REJECTED)?.iter()? {
                 let (_, kept) = entry?;
                 let (reason, record) = kept.value();
                 all.push(Rejected { record: record.to_vec(), reason: reason.to_owned() });
             }
             Ok(all)
-        };
-        read().map_err(|error| SpillError::Failed(Box::new(error)))
+        })
+    }
+
+    fn read<T>(
+        &mut self,
+        look: impl FnOnce(&redb::ReadTransaction) -> Result<T, redb::Error>,
+    ) -> Result<T, SpillError> {
+        let read = self.database()?.begin_read().map_err(redb::Error::from);
+        self.checked(read.and_then(|read| look(&read)))
     }
 
     fn write(
         &mut self,
         change: impl FnOnce(&redb::WriteTransaction) -> Result<(), redb::Error>,
     ) -> Result<(), SpillError> {
-        let database = self.database()?;
-        let write = || -> Result<(), redb::Error> {
-            let write = database.begin_write()?;
+        let write = self.database()?.begin_write().map_err(redb::Error::from);
+        let written = write.and_then(|write| {
             change(&write)?;
             write.commit()?;
             Ok(())
-        };
-        let written = write();
-        written.map_err(|error| {
+        });
+        self.checked(written)
+    }
+
+    /// Closes the file after a failure, to be opened again.
+    fn checked<T>(&mut self, done: Result<T, redb::Error>) -> Result<T, SpillError> {
+        done.map_err(|error| {
             self.open = None;
             SpillError::Failed(Box::new(error))
         })

@@ -269,10 +269,11 @@ impl<S: Sink> Worker<S> {
     async fn store_backlog(&mut self) -> bool {
         if self.settled_through.is_none() {
             let batch = self.policy.batch as usize;
-            let Ok(first) = self.on_disk(move |spill| spill.first(batch)).await else {
+            let first = self.on_disk(move |spill| spill.first(batch)).await.unwrap_or_default();
+            if first.is_empty() {
                 self.fail();
                 return false;
-            };
+            }
             self.settled_through = self.settle(first).await;
         }
         let Some(last) = self.settled_through else { return false };
