@@ -196,7 +196,8 @@ fn head(fields: &mut Fields, shape: Shape, line: &[u8], end: usize, kept: &str) 
         return;
     }
     let Some((identity, identity_end)) = token(&line[..end], to) else { return };
-    let user_end = line[..end].trim_ascii_end().len();
+    // Tabs belong to the user name, as they do to a token.
+    let user_end = line[..end].iter().rposition(|&byte| byte != b' ').map_or(0, |last| last + 1);
     match token(&line[..end], identity_end) {
         Some((user, _)) => fields.set(Field::User, Span::line(user, user_end), line, kept),
         // Some sites drop the identity, which no server has filled for decades.
@@ -264,6 +265,13 @@ mod tests {
         let slow = parse(Shape::Combined, &mut Times::default(), line.as_bytes(), &mut kept);
         let kept: &'static str = Box::leak(kept.into_boxed_str());
         (usual(&mut Times::default(), line), slow.and_then(|fields| fields.resolve(line, kept)))
+    }
+
+    #[test]
+    fn a_user_name_of_tabs_is_one() {
+        let line = LINE.replace("- - [", "- \t\t [");
+        let (fast, slow) = both(&line);
+        assert_eq!((fast, slow.unwrap().user), (None, Some("\t\t")));
     }
 
     #[test]
