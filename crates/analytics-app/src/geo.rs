@@ -30,9 +30,23 @@ impl GeoIpReader {
 
 impl GeoLocator for GeoIpReader {
     fn locate(&self, address: IpAddr) -> GeoAnswer {
-        let found = self.database.lookup(address.to_canonical());
+        let address = address.to_canonical();
+        if is_nowhere(address) {
+            return GeoAnswer::default();
+        }
+        let found = self.database.lookup(address);
         let row: Option<Row<'_>> = found.ok().and_then(|found| found.decode().ok().flatten());
         row.map(Row::answer).unwrap_or_default()
+    }
+}
+
+/// Whether an address belongs to no place: it is private, local, or none at all. Some databases have rows for them.
+const fn is_nowhere(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => v4.is_private() || v4.is_loopback() || v4.is_link_local() || v4.is_unspecified(),
+        IpAddr::V6(v6) => {
+            v6.is_unique_local() || v6.is_loopback() || v6.is_unicast_link_local() || v6.is_unspecified()
+        }
     }
 }
 

@@ -1,22 +1,85 @@
-//! The machine itself: its clock, its waiting, its interrupt. Nothing else in the workspace reads them.
+//! The machine itself: its clock, its randomness, its waiting, its interrupt. Nothing else in the workspace reads them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use analytics_ports::Clock;
+use analytics_domain::ids::{AnomalyEventId, BanId, EventId, SessionId};
 use analytics_ports::clock::whole_micros;
-use chrono::{DateTime, Utc};
+use analytics_ports::{Clock, IdGenerator};
+use chrono::{DateTime, TimeDelta, Utc};
+use parking_lot::Mutex;
+use rand_chacha::ChaCha20Rng;
+use rand_core::{Rng, SeedableRng};
 
 use crate::simulate::drive::Pace;
 
-/// The machine's clock.
+/// The machine's clock, which never goes back.
+///
+/// When the machine's clock is set back, time goes on at half its pace until the two agree again: so quotas still refill,
+/// and no gap comes out at less than half its length. All clocks of a process are one.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
 
 impl Clock for SystemClock {
     fn now(&self) -> DateTime<Utc> {
-        whole_micros(DateTime::from(wall_time()))
+        static TOLD: Mutex<Option<(DateTime<Utc>, Stopwatch)>> = Mutex::new(None);
+        let mut told = TOLD.lock();
+        let wall = whole_micros(DateTime::from(wall_time()));
+        let now = told.map_or(wall, |(last, since)| steady(last, since.elapsed(), wall));
+        // While nothing is told anew, what has passed must not be forgotten.
+        if told.is_none_or(|(last, _)| now > last) {
+            *told = Some((now, Stopwatch::start()));
+        }
+        now
+    }
+}
+
+/// Identifiers of random bits, from a generator that the system seeded once.
+pub struct SystemIds {
+    chance: Mutex<ChaCha20Rng>,
+}
+
+impl SystemIds {
+    /// A maker of ids.
+    ///
+    /// # Errors
+    /// When the system has no randomness to give.
+    pub fn new() -> Result<Self, getrandom::Error> {
+        let mut seed = [0; 32];
+        getrandom::fill(&mut seed)?;
+        Ok(Self { chance: Mutex::new(ChaCha20Rng::from_seed(seed)) })
+    }
+
+    fn draw(&self) -> u128 {
+        let mut chance = self.chance.lock();
+        u128::from(chance.next_u64()) << 64 | u128::from(chance.next_u64())
+    }
+}
+
+impl IdGenerator for SystemIds {
+    fn session_id(&self, _now: DateTime<Utc>) -> SessionId {
+        SessionId::from_u128(self.draw())
+    }
+
+    fn event_id(&self, at: DateTime<Utc>) -> EventId {
+        let entropy = self.draw();
+        // Without the bits of its version it is no id of an event.
+        EventId::at(at, entropy).unwrap_or(EventId::from_u128(entropy & !(0xf << 76)))
+    }
+
+    fn ban_id(&self, _now: DateTime<Utc>) -> BanId {
+        BanId::from_u128(self.draw())
+    }
+
+    fn anomaly_event_id(&self, _now: DateTime<Utc>) -> AnomalyEventId {
+        AnomalyEventId::from_u128(self.draw())
+    }
+}
+
+impl std::fmt::Debug for SystemIds {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SystemIds(…)")
     }
 }
 
@@ -80,6 +143,15 @@ pub fn stop_flag() -> std::io::Result<Arc<AtomicBool>> {
     Ok(stop)
 }
 
+/// The time to tell when this one was told last, this long ago, and the machine's clock shows `wall`.
+fn steady(last: DateTime<Utc>, elapsed: Duration, wall: DateTime<Utc>) -> DateTime<Utc> {
+    if wall >= last {
+        return wall;
+    }
+    let half = i64::try_from(elapsed.as_micros() / 2).unwrap_or(0);
+    last.checked_add_signed(TimeDelta::microseconds(half)).unwrap_or(last)
+}
+
 #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the wall clock")]
 fn wall_time() -> std::time::SystemTime {
     std::time::SystemTime::now()
@@ -97,6 +169,18 @@ mod tests {
         let now = SystemClock.now();
         assert_eq!(now, whole_micros(now));
         assert!(now > DateTime::<Utc>::from_timestamp(1_700_000_000, 0).unwrap());
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_goes_on_at_half_its_pace_until_it_is_caught_up() {
+        let at = |micros: i64| DateTime::from_timestamp_micros(1_700_000_000_000_000 + micros).unwrap();
+        let told = |last, elapsed, wall| steady(at(last), Duration::from_micros(elapsed), at(wall));
+        assert_eq!(told(100, 5, 105), at(105));
+        assert_eq!(told(100, 5, 100), at(100));
+        assert_eq!(told(100, 0, 99), at(100));
+        assert_eq!(told(100, 1, 50), at(100));
+        assert_eq!(told(100, 41, 50), at(120));
+        assert_eq!(told(100, 5, 9_999), at(9_999), "a clock that was set forward is followed");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod explain;
+mod geo;
 mod recount;
 mod report;
 mod same_bytes;
