@@ -89,7 +89,7 @@ struct ClockSetBack(AtomicI64);
 impl Clock for ClockSetBack {
     fn now(&self) -> DateTime<Utc> {
         let asked = self.0.fetch_add(1, Ordering::SeqCst);
-        at(if asked < 100 { asked } else { asked - 100 })
+        at(asked % 100)
     }
 }
 
@@ -114,7 +114,7 @@ impl WrongIds {
 impl IdGenerator for WrongIds {
     fn session_id(&self, _now: DateTime<Utc>) -> SessionId {
         let number = self.next();
-        SessionId::from_u128(if self.fault == IdFault::RepeatsSessions { number / 2 } else { number })
+        SessionId::from_u128(if self.fault == IdFault::RepeatsSessions { number / 16 } else { number })
     }
 
     fn event_id(&self, at: DateTime<Utc>) -> EventId {
