@@ -6,11 +6,13 @@
 //! - [`AnomalyThreshold::check`] holds a value against two fixed limits, and [`Thresholds`] finds the limits by the
 //!   metric's name.
 //! - [`check_trend`] holds a value against the mean of the values before it.
+//! - [`Baseline::observe`] learns a series with its days and weeks, and says how surprising each value is.
 //!
 //! All rules take the level of surprise as [`AnomalyLevel`]; [`AnomalyEvent`] is what is kept of one.
 //!
 //! What it does not do: gather the metrics, keep events or tell anybody. The application does.
 
+mod baseline;
 mod event;
 mod level;
 mod number;
@@ -19,6 +21,10 @@ pub(crate) mod strategies;
 mod threshold;
 mod trend;
 
+pub use baseline::{
+    Baseline, BaselineChange, BaselinePolicy, BaselineReading, BaselineSettings, InvalidBaselinePolicy,
+    RefusedValue, SeriesKind,
+};
 pub use event::{AnomalyEvent, AnomalyRule, UnknownAnomalyRule};
 pub use level::{AnomalyLevel, UnknownAnomalyLevel};
 pub use number::{Band, Finite, InvalidBand, NotFinite, NotUnit, UnitScore};

@@ -148,6 +148,9 @@ impl TrendWindow {
     /// The mean of the values; `None` without any.
     pub fn mean(&self) -> Option<Finite> {
         let values = &self.values[..self.len as usize];
+        if values.is_empty() {
+            return None;
+        }
         let len = f64::from(self.len);
         // Where the sum of the greatest numbers is none any more, each is divided first.
         let mean = Finite::new(values.iter().sum::<f64>() / len);
