@@ -72,18 +72,18 @@ fn report(
     corpus: &[Series],
     scores: &[Vec<f64>],
 ) -> anyhow::Result<()> {
-    let scored = scored(profile, corpus, scores);
-    let threshold = profile.tuned(&scored.iter().collect::<Vec<_>>());
+    let judged = judged(profile, corpus, scores);
+    let threshold = profile.tuned(&judged.iter().collect::<Vec<_>>());
     let mut folders: BTreeMap<&str, (f64, f64, usize)> = BTreeMap::new();
-    for (series, rows) in corpus.iter().zip(&scored) {
+    for (series, rows) in corpus.iter().zip(&judged) {
         let entry = folders.entry(&series.folder).or_default();
         entry.0 += profile.raw(rows, threshold);
         entry.2 += series.windows.len();
     }
     for (folder, entry) in &mut folders {
-        let others = corpus.iter().zip(&scored).filter(|(series, _)| series.folder != *folder);
+        let others = corpus.iter().zip(&judged).filter(|(series, _)| series.folder != *folder);
         let without = profile.tuned(&others.map(|(_, rows)| rows).collect::<Vec<_>>());
-        let own = corpus.iter().zip(&scored).filter(|(series, _)| series.folder == *folder);
+        let own = corpus.iter().zip(&judged).filter(|(series, _)| series.folder == *folder);
         entry.1 = own.map(|(_, rows)| profile.raw(rows, without)).sum();
     }
     let sum = folders
@@ -107,9 +107,9 @@ fn detail(
     corpus: &[Series],
     scores: &[Vec<f64>],
 ) -> anyhow::Result<()> {
-    let scored = scored(profile, corpus, scores);
-    let threshold = profile.tuned(&scored.iter().collect::<Vec<_>>());
-    for ((series, rows), scores) in corpus.iter().zip(&scored).zip(scores) {
+    let judged = judged(profile, corpus, scores);
+    let threshold = profile.tuned(&judged.iter().collect::<Vec<_>>());
+    for ((series, rows), scores) in corpus.iter().zip(&judged).zip(scores) {
         let (earned, most) = (profile.raw(rows, threshold), series.windows.len());
         let probation = (scores.len() * 15 / 100).min(750);
         let detected = (probation..scores.len()).filter(|&row| scores[row] >= threshold);
@@ -121,7 +121,7 @@ fn detail(
     Ok(())
 }
 
-fn scored(profile: Profile, corpus: &[Series], scores: &[Vec<f64>]) -> Vec<Scored> {
+fn judged(profile: Profile, corpus: &[Series], scores: &[Vec<f64>]) -> Vec<Scored> {
     corpus.iter().zip(scores).map(|(series, scores)| profile.scored(scores, &series.windows)).collect()
 }
 

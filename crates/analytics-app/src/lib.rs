@@ -2,6 +2,7 @@
 
 pub mod services;
 pub mod ingest;
+pub mod anomaly;
 pub mod replay;
 pub mod geo;
 pub mod simulate;

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use analytics_inmemory::{Capacity, InMemoryReports, InMemoryRequests, InMemorySessions, InMemoryUsage};
 use analytics_ports::{
-    AnalyticsQueryRepository, CoreStatsRepository, RequestRepository, SessionRepository, UsageRepository,
+    AnalyticsQueryRepository, AnomalyThresholdRepository, CoreStatsRepository, RequestRepository,
+    SessionRepository, UsageRepository,
 };
 
 /// The stores that reports are made from.
@@ -63,6 +64,16 @@ pub fn in_memory(rows: NonZeroU32) -> (Stores, impl Fn() -> u64) {
 /// [`WiringError::UnknownStore`] for an address that no adapter is for.
 #[expect(clippy::unused_async, reason = "adapters of databases connect here")]
 pub async fn connect(url: &str) -> Result<Stores, WiringError> {
+    let scheme = url.split_once(':').map_or("", |(scheme, _)| scheme);
+    Err(WiringError::UnknownStore { scheme: scheme.to_owned() })
+}
+
+/// The limits of metrics in the store at an address.
+///
+/// # Errors
+/// [`WiringError::UnknownStore`] for an address that no adapter is for.
+#[expect(clippy::unused_async, reason = "adapters of databases connect here")]
+pub async fn connect_thresholds(url: &str) -> Result<Arc<dyn AnomalyThresholdRepository>, WiringError> {
     let scheme = url.split_once(':').map_or("", |(scheme, _)| scheme);
     Err(WiringError::UnknownStore { scheme: scheme.to_owned() })
 }

@@ -32,6 +32,7 @@ pub mod label;
 pub mod features;
 pub mod audit;
 pub mod anomaly;
+pub mod alert;
 pub mod usage;
 pub mod stats;
 pub mod geo;
@@ -43,6 +44,7 @@ pub mod geo;
 )]
 pub mod contract;
 
+pub use alert::{AlertAnswer, AlertSink};
 pub use anomaly::{
     AnomalyEventCursor, AnomalyEventFilter, AnomalyEventRepository, AnomalyThresholdRepository,
 };
@@ -67,10 +69,10 @@ pub use usage::{UsageKind, UsageRepository};
 pub use version::{Recorded, Version, Versioned};
 #[cfg(feature = "mock")]
 pub use {
-    anomaly::MockAnomalyEventRepository, anomaly::MockAnomalyThresholdRepository, audit::MockAuditRepository,
-    ban::MockBanRepository, engagement::MockEngagementRepository, event::MockEventRepository,
-    features::MockMlFeaturesRepository, fingerprint::MockFingerprintRepository, geo::MockGeoLocator,
-    ids::SequentialIds, label::MockLabelRepository, request::MockRequestRepository,
+    alert::MockAlertSink, anomaly::MockAnomalyEventRepository, anomaly::MockAnomalyThresholdRepository,
+    audit::MockAuditRepository, ban::MockBanRepository, engagement::MockEngagementRepository,
+    event::MockEventRepository, features::MockMlFeaturesRepository, fingerprint::MockFingerprintRepository,
+    geo::MockGeoLocator, ids::SequentialIds, label::MockLabelRepository, request::MockRequestRepository,
     session::MockSessionRepository, stats::MockAnalyticsQueryRepository, stats::MockCoreStatsRepository,
     usage::MockUsageRepository,
 };

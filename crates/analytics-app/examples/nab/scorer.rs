@@ -147,8 +147,8 @@ mod tests {
         for &row in detections {
             scores[row] = 1.0;
         }
-        let scored = profile.scored(&scores, windows);
-        profile.normalised(profile.raw(&scored, 0.5), windows.len()).unwrap()
+        let rows = profile.scored(&scores, windows);
+        profile.normalised(profile.raw(&rows, 0.5), windows.len()).unwrap()
     }
 
     #[test]
@@ -216,10 +216,10 @@ mod tests {
     fn no_other_threshold_is_better_than_the_tuned_one() {
         let scores: Vec<f64> = (0..1_000u64).map(|row| (row * 7_919 % 1_000) as f64 / 1_000.0).collect();
         for profile in Profile::ALL {
-            let scored = profile.scored(&scores, &[(200, 299), (640, 700)]);
-            let tuned = profile.raw(&scored, profile.tuned(&[&scored]));
+            let rows = profile.scored(&scores, &[(200, 299), (640, 700)]);
+            let tuned = profile.raw(&rows, profile.tuned(&[&rows]));
             for threshold in (0..=1_100).map(|step| f64::from(step) / 1_000.0) {
-                assert!(profile.raw(&scored, threshold) <= tuned + 1e-9, "{} at {threshold}", profile.name);
+                assert!(profile.raw(&rows, threshold) <= tuned + 1e-9, "{} at {threshold}", profile.name);
             }
         }
     }

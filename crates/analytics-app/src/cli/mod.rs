@@ -3,6 +3,7 @@
 //! Data go to standard output, everything else to standard error. Exit status: 0 done, 1 the work failed, 2 the call was
 //! wrong.
 
+mod anomaly;
 mod classify_ua;
 mod config_show;
 mod explain;
@@ -11,6 +12,7 @@ mod replay;
 mod report;
 mod settings;
 pub mod simulate;
+mod thresholds;
 
 use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
@@ -59,11 +61,27 @@ enum Command {
     ClassifyUa,
     /// Writes a synthetic access log with truth labels, from a seed, or drives a server with it
     Simulate(simulate::SimulateArgs),
+    /// Says how surprising the values of a series are
+    Anomaly {
+        #[command(subcommand)]
+        command: AnomalyCommand,
+    },
+    /// Shows and sets the limits of metrics
+    Thresholds {
+        #[command(subcommand)]
+        command: thresholds::ThresholdsCommand,
+    },
     /// Shows the configuration
     Config {
         #[command(subcommand)]
         command: ConfigCommand,
     },
+}
+
+#[derive(Debug, Subcommand)]
+enum AnomalyCommand {
+    /// Reads a series and writes it with a score from 0 to 1 for every value, each by the values before it
+    Score(anomaly::ScoreArgs),
 }
 
 #[derive(Debug, Subcommand)]
@@ -126,6 +144,10 @@ fn run(command: Command, out: &mut dyn Write) -> Result<(), CliError> {
         Command::Simulate(args) => {
             Ok(simulate::run(&args, out, &mut io::stderr(), &mut RealPace::default())?)
         }
+        Command::Anomaly { command: AnomalyCommand::Score(args) } => {
+            anomaly::run(&args, out, &mut io::stderr())
+        }
+        Command::Thresholds { command } => thresholds::run(&command, out),
         Command::Config { command: ConfigCommand::Show(args) } => config_show::run(&args, out),
     }
 }

@@ -176,7 +176,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_is_told_with_its_line() {
-        let told = |text| rows(text).unwrap_err();
+        let told = |text: &str| rows(text).unwrap_err();
         assert!(told("").starts_with("the file is empty"));
         assert!(told("time,value\n").starts_with("line 1 names no column timestamp"));
         assert!(told("timestamp,count\n").starts_with("line 1 names no column value"));

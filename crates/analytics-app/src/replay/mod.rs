@@ -3,6 +3,7 @@
 //! Inputs are read and parsed by several threads, put in the order of their times, and stepped by one: the same
 //! report comes out of any number of threads, to the byte.
 
+mod anomalies;
 mod inputs;
 mod order;
 mod read;
@@ -16,6 +17,7 @@ mod tests;
 mod watch;
 pub mod text;
 
+pub use anomalies::{AnomalyRow, AnomalySummary};
 pub use order::OrderCounters;
 pub use record::RecordSink;
 pub use report::{

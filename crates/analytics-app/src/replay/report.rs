@@ -7,6 +7,7 @@ use analytics_domain::throttle::ThrottleLevel;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
+use super::anomalies::AnomalySummary;
 use super::order::OrderCounters;
 use super::tally::{ClassTally, Counts, Names, Tally};
 use crate::ingest::access_log::BadLineReason;
@@ -42,6 +43,8 @@ pub struct Report {
     pub countries: Option<Vec<NamedRow>>,
     /// What each throttle level refused, or would have.
     pub throttle: Vec<LevelRow>,
+    /// What was out of the ordinary, minute by minute.
+    pub anomalies: AnomalySummary,
     /// What had to be left out, and how much of it; all 0 in an ordinary run.
     pub bounds: Bounds,
     /// The rules that were applied.
@@ -249,6 +252,7 @@ impl Report {
             systems: named(|tally| &tally.systems),
             countries: tally.geo.is_some().then(|| merged(&people, &bots, |tally| &tally.countries)),
             throttle: ThrottleLevel::ALL.into_iter().map(|level| level_row(tally, level)).collect(),
+            anomalies: AnomalySummary::default(),
             bounds,
             ruleset_version: ruleset_version.to_owned(),
         }

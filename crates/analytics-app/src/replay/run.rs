@@ -11,6 +11,7 @@ use analytics_domain::visit::{Client, EndedSession, Output, VisitPolicy};
 use analytics_ports::{GeoLocator, StoreError};
 use chrono::TimeDelta;
 
+use super::anomalies::AnomalyWatch;
 use super::inputs::{Feed, Merge, learn_hosts};
 use super::order::Reorder;
 use super::read::{BadLineSeen, Batch, ReadRequest};
@@ -211,6 +212,7 @@ struct Stepper<'a> {
     traffic: TrafficService<SessionTag>,
     reorder: Reorder,
     tally: Tally,
+    anomalies: AnomalyWatch,
     out: Output<SessionTag>,
     sessions: SessionWriter<'a>,
 }
@@ -233,6 +235,7 @@ impl<'a> Stepper<'a> {
                 MAX_WAITING,
             ),
             tally: Tally::default(),
+            anomalies: AnomalyWatch::new(),
             out: Output::default(),
             sessions: SessionWriter {
                 out,
@@ -246,15 +249,23 @@ impl<'a> Stepper<'a> {
     }
 
     fn take(&mut self, batch: Batch, bound_us: i64) -> Result<(), ReplayError> {
-        let Self { traffic, reorder, tally, out, sessions } = self;
-        reorder.push(batch, |batch, request| step(traffic, tally, out, sessions, batch, request));
-        reorder.release(bound_us, |batch, request| step(traffic, tally, out, sessions, batch, request), drop);
+        let Self { traffic, reorder, tally, anomalies, out, sessions } = self;
+        reorder.push(batch, |batch, request| step(traffic, tally, anomalies, out, sessions, batch, request));
+        reorder.release(
+            bound_us,
+            |batch, request| step(traffic, tally, anomalies, out, sessions, batch, request),
+            drop,
+        );
         sessions.failed.take().map_or(Ok(()), Err)
     }
 
     fn finish(mut self, summary: InputSummary) -> Result<Report, ReplayError> {
-        let Self { traffic, reorder, tally, out, sessions } = &mut self;
-        reorder.release(i64::MAX, |batch, request| step(traffic, tally, out, sessions, batch, request), drop);
+        let Self { traffic, reorder, tally, anomalies, out, sessions } = &mut self;
+        reorder.release(
+            i64::MAX,
+            |batch, request| step(traffic, tally, anomalies, out, sessions, batch, request),
+            drop,
+        );
         traffic.finish(out);
         sessions.note_ended(out);
         drain(tally, out, sessions);
@@ -271,13 +282,15 @@ impl<'a> Stepper<'a> {
         };
         let version = traffic.policy().detector.policy().ruleset_version();
         let summary = InputSummary { requests: tally.requests, ..summary };
-        Ok(Report::of(tally, summary, bounds, version))
+        let report = Report::of(tally, summary, bounds, version);
+        Ok(Report { anomalies: self.anomalies.into_summary(), ..report })
     }
 }
 
 fn step(
     traffic: &mut TrafficService<SessionTag>,
     tally: &mut Tally,
+    anomalies: &mut AnomalyWatch,
     out: &mut Output<SessionTag>,
     sessions: &mut SessionWriter<'_>,
     batch: &Batch,
@@ -301,6 +314,7 @@ fn step(
         }
     }
     tally.request(batch, request, &step, class, tag);
+    anomalies.request(batch, request, &step, class, out);
     if !out.ended.is_empty() {
         drain(tally, out, sessions);
     }

@@ -25,6 +25,7 @@ pub fn render(report: &Report) -> String {
         ranked(&mut out, "Countries, by sessions", countries);
     }
     throttle(&mut out, report);
+    anomalies(&mut out, report);
     bad_lines(&mut out, &report.input);
     bounds(&mut out, report);
     out
@@ -310,6 +311,34 @@ fn bounds(out: &mut String, report: &Report) {
         }
     }
     table.write(out);
+}
+
+fn anomalies(out: &mut String, report: &Report) {
+    let rows = &report.anomalies.rows;
+    if rows.is_empty() {
+        return;
+    }
+    heading(out, "Anomalies, by the minute, from the first");
+    let mut table = Table::new(["figure", "level", "since", "until", "value", "expected"]);
+    let number = |value: f64| format!("{value:.2}").trim_end_matches(".00").to_owned();
+    for row in rows.iter().take(TOP) {
+        let expected = match (row.expected_from, row.expected_to) {
+            (Some(from), Some(to)) => format!("{} to {}", number(from), number(to)),
+            (Some(_) | None, None) | (None, Some(_)) => "below the limit".to_owned(),
+        };
+        let until =
+            row.until.map_or_else(|| "open".to_owned(), |until| until.format("%m-%d %H:%M").to_string());
+        table.row([
+            row.metric.to_string(),
+            row.level.to_string(),
+            row.since.format("%m-%d %H:%M").to_string(),
+            until,
+            number(row.value),
+            expected,
+        ]);
+    }
+    table.write(out);
+    more(out, report.anomalies.opened as usize);
 }
 
 fn heading(out: &mut String, title: &str) {

@@ -4,6 +4,7 @@
 //! keep. The rules are the domain's; where one stands between a read and a write, the service loads, decides and swaps.
 
 mod analytics;
+mod anomaly;
 mod detection;
 mod recording;
 mod reports;
@@ -15,6 +16,7 @@ mod throttle;
 mod traffic;
 
 pub use analytics::{AnalyticsService, EventAnswer, NewEvent, SessionChange};
+pub use anomaly::{AnomalyDetectionService, MinuteOutcome};
 pub use detection::BehavioralDetectionService;
 pub use recording::{RecordingService, StoreSink};
 pub use reports::{Report, ReportBefore, ReportData, ReportError, ReportRequest, ReportService};

@@ -1,6 +1,7 @@
 //! The built command from end to end: what it prints, for whatever it is given, and with which exit status.
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
+mod anomaly;
 mod bad_input;
 mod explain;
 mod geo;

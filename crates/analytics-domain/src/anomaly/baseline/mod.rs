@@ -240,7 +240,8 @@ impl Baseline {
         }
         // A value stands for the time since the one before, and after a gap for no more than twenty intervals.
         let stands_for = if elapsed > 0.0 { elapsed.min(20.0 * self.interval) } else { self.interval };
-        if self.values < 3 || stands_for != self.gains.stands_for || self.interval != before {
+        let same = |a: f64, b: f64| a.to_bits() == b.to_bits();
+        if !same(stands_for, self.gains.stands_for) || !same(self.interval, before) {
             self.gains = Gains::of(settings, stands_for, self.interval);
         }
     }
@@ -347,6 +348,14 @@ impl SeriesKind {
             Self::Count => "count",
             Self::Gauge => "gauge",
         }
+    }
+
+    /// Whether a series of this kind takes this value.
+    ///
+    /// # Errors
+    /// [`RefusedValue`] for a value that is no number or too large, and for a negative count.
+    pub fn accepts(self, value: f64) -> Result<(), RefusedValue> {
+        self.read(value).map(|_| ())
     }
 
     fn read(self, value: f64) -> Result<f64, RefusedValue> {

@@ -14,8 +14,7 @@ pub struct BaselinePolicy(BaselineSettings);
 /// A [`BaselinePolicy`] as it is written in a policy file, not yet checked as a whole.
 ///
 /// Where no other source is named, a default is a round number from the flat middle of its range: over series of nine
-/// kinds, measured and simulated, half or twice of it changes the benchmark by a few points at most
-/// (`docs/anomalies.md`).
+/// kinds, measured and simulated, its neighbours change the benchmark by a few points at most (`docs/anomalies.md`).
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct BaselineSettings {

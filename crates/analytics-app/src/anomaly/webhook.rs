@@ -1,0 +1,377 @@
+//! Telling anomalies to a webhook: signed, again after a failure, and each once.
+//!
+//! A delivery is a POST of the event as JSON with the headers `analytics-id`, `analytics-timestamp` (seconds) and
+//! `analytics-signature`: `v1=` and the keyed BLAKE3 of `id.timestamp.body` in hexadecimal. The receiver works the same
+//! hash out of the shared key, refuses old timestamps, and drops an id that it has seen.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use analytics_domain::anomaly::AnomalyEvent;
+use analytics_domain::ids::AnomalyEventId;
+use analytics_ports::{AlertAnswer, AlertSink, Clock};
+use chrono::{DateTime, TimeDelta, Utc};
+use parking_lot::Mutex;
+
+/// A queue of alerts for one webhook.
+pub struct Webhook {
+    policy: WebhookPolicy,
+    key: [u8; 32],
+    transport: Box<dyn WebhookTransport>,
+    queue: Mutex<Queue>,
+}
+
+/// How alerts are delivered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WebhookPolicy {
+    /// Times a delivery is tried. Default 8: with the waits below the last try is about 10 minutes after the first.
+    pub attempts: u32,
+    /// Wait after the first failure; it doubles with each. Default 5 s.
+    pub first_wait: TimeDelta,
+    /// Alerts that wait at most. Default 1,000.
+    pub room: usize,
+    /// Alerts that are remembered so that none is told twice. Default 10,000.
+    pub remembered: usize,
+}
+
+/// What a webhook has done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct WebhookCounters {
+    /// Alerts that the receiver accepted.
+    pub delivered: u64,
+    /// Deliveries that failed and were put off.
+    pub put_off: u64,
+    /// Alerts given up: the receiver refused them, or did not answer to the last try.
+    pub given_up: u64,
+    /// Alerts that found no room.
+    pub full: u64,
+    /// Alerts that were raised again.
+    pub repeated: u64,
+}
+
+/// One POST.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    /// Headers, besides the content type.
+    pub headers: [(&'static str, String); 3],
+    /// The body, JSON.
+    pub body: String,
+}
+
+/// Sends a POST to the webhook.
+pub trait WebhookTransport: Send + Sync {
+    /// Sends it and answers the status, within a time of its own.
+    ///
+    /// # Errors
+    /// [`NoAnswer`] when no answer came in time, or none that is HTTP.
+    fn post(&self, delivery: &Delivery) -> Result<u16, NoAnswer>;
+}
+
+/// No answer came.
+#[derive(Debug, thiserror::Error)]
+#[error("the webhook gave no answer")]
+pub struct NoAnswer(#[source] pub Box<dyn std::error::Error + Send + Sync>);
+
+/// POSTs over plain HTTP, which takes a receiver on the same machine or network.
+#[derive(Debug)]
+pub struct HttpTransport {
+    agent: ureq::Agent,
+    url: String,
+}
+
+/// The address of a webhook is not one that can be sent to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a webhook's address begins with http://, since this program has no TLS of its own")]
+pub struct InvalidWebhookUrl;
+
+#[derive(Debug, Default)]
+struct Queue {
+    waiting: VecDeque<Waiting>,
+    known: BTreeSet<AnomalyEventId>,
+    order: VecDeque<AnomalyEventId>,
+    counters: WebhookCounters,
+}
+
+#[derive(Debug, Clone)]
+struct Waiting {
+    id: AnomalyEventId,
+    body: String,
+    failures: u32,
+    /// When it may be tried; `None` at once.
+    due: Option<DateTime<Utc>>,
+}
+
+impl Webhook {
+    /// A webhook with nothing to tell yet; the key is shared with the receiver.
+    pub fn new(policy: WebhookPolicy, key: [u8; 32], transport: Box<dyn WebhookTransport>) -> Self {
+        Self { policy, key, transport, queue: Mutex::default() }
+    }
+
+    /// Tries every delivery that is due at `now`, and answers when the next one is; `None` with nothing to tell.
+    pub fn deliver_due(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let mut put_off = Vec::new();
+        loop {
+            let next = {
+                let mut queue = self.queue.lock();
+                let due = queue.waiting.iter().position(|one| one.due.is_none_or(|due| due <= now));
+                due.and_then(|at| queue.waiting.remove(at))
+            };
+            let Some(mut one) = next else { break };
+            // The lock is free while the receiver is waited for, so that alerts can be raised meanwhile.
+            let answer = self.transport.post(&self.delivery(&one, now));
+            let mut queue = self.queue.lock();
+            match answer {
+                Ok(200..=299) => queue.counters.delivered += 1,
+                Ok(408 | 429 | 500..) | Err(_) if one.failures + 1 < self.policy.attempts => {
+                    let wait = self.policy.first_wait.checked_mul(1 << one.failures.min(20));
+                    one.due = wait.and_then(|wait| now.checked_add_signed(wait));
+                    one.failures += 1;
+                    queue.counters.put_off += 1;
+                    put_off.push(one);
+                }
+                Ok(_) | Err(_) => queue.counters.given_up += 1,
+            }
+        }
+        let mut queue = self.queue.lock();
+        queue.waiting.extend(put_off);
+        queue.waiting.iter().map(|one| one.due.unwrap_or(now)).min()
+    }
+
+    /// Delivers what is due, again and again, until `stop` goes up.
+    pub fn run(&self, clock: &dyn Clock, stop: &Arc<AtomicBool>) {
+        while !stop.load(Ordering::Relaxed) {
+            self.deliver_due(clock.now());
+            crate::ingest::source::wait(BETWEEN_LOOKS);
+        }
+    }
+
+    /// What it has done.
+    pub fn counters(&self) -> WebhookCounters {
+        self.queue.lock().counters
+    }
+
+    fn delivery(&self, one: &Waiting, now: DateTime<Utc>) -> Delivery {
+        let (id, time) = (one.id.to_string(), now.timestamp().to_string());
+        let signed = format!("{id}.{time}.{}", one.body);
+        let signature = format!("v1={}", blake3::keyed_hash(&self.key, signed.as_bytes()).to_hex());
+        let headers =
+            [("analytics-id", id), ("analytics-timestamp", time), ("analytics-signature", signature)];
+        Delivery { headers, body: one.body.clone() }
+    }
+}
+
+impl AlertSink for Webhook {
+    fn raise(&self, event: &AnomalyEvent) -> AlertAnswer {
+        let body = serde_json::to_string(event).expect("an event is numbers and texts");
+        let mut queue = self.queue.lock();
+        if queue.known.contains(&event.id) {
+            queue.counters.repeated += 1;
+            return AlertAnswer::Known;
+        }
+        if queue.waiting.len() >= self.policy.room {
+            queue.counters.full += 1;
+            return AlertAnswer::Full;
+        }
+        queue.known.insert(event.id);
+        queue.order.push_back(event.id);
+        if queue.order.len() > self.policy.remembered
+            && let Some(oldest) = queue.order.pop_front()
+        {
+            queue.known.remove(&oldest);
+        }
+        queue.waiting.push_back(Waiting { id: event.id, body, failures: 0, due: None });
+        AlertAnswer::Taken
+    }
+}
+
+impl HttpTransport {
+    /// A transport to this address that waits `timeout` for an answer and follows no redirect.
+    ///
+    /// # Errors
+    /// [`InvalidWebhookUrl`] when the address does not begin with `http://`.
+    pub fn new(url: impl Into<String>, timeout: Duration) -> Result<Self, InvalidWebhookUrl> {
+        let url = url.into();
+        if !url.starts_with("http://") {
+            return Err(InvalidWebhookUrl);
+        }
+        let config = ureq::Agent::config_builder()
+            .timeout_global(Some(timeout))
+            .max_redirects(0)
+            .http_status_as_error(false)
+            .build();
+        Ok(Self { agent: config.into(), url })
+    }
+}
+
+impl WebhookTransport for HttpTransport {
+    fn post(&self, delivery: &Delivery) -> Result<u16, NoAnswer> {
+        let mut request = self.agent.post(&self.url).header("content-type", "application/json");
+        for (name, value) in &delivery.headers {
+            request = request.header(*name, value);
+        }
+        let answer = request.send(&delivery.body).map_err(|error| NoAnswer(error.into()))?;
+        Ok(answer.status().as_u16())
+    }
+}
+
+impl Default for WebhookPolicy {
+    fn default() -> Self {
+        Self { attempts: 8, first_wait: TimeDelta::seconds(5), room: 1_000, remembered: 10_000 }
+    }
+}
+
+const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+
+    use analytics_domain::anomaly::{AnomalyLevel, AnomalyRule, Finite, MetricName};
+
+    use super::*;
+
+    /// Answers what the test says, in turn, and keeps what was sent.
+    struct Scripted {
+        answers: Mutex<VecDeque<Option<u16>>>,
+        sent: Arc<Mutex<Vec<Delivery>>>,
+    }
+
+    impl WebhookTransport for Scripted {
+        fn post(&self, delivery: &Delivery) -> Result<u16, NoAnswer> {
+            self.sent.lock().push(delivery.clone());
+            self.answers.lock().pop_front().flatten().ok_or_else(|| NoAnswer("it hangs".into()))
+        }
+    }
+
+    fn webhook(policy: WebhookPolicy, answers: &[Option<u16>]) -> (Webhook, Arc<Mutex<Vec<Delivery>>>) {
+        let sent = Arc::new(Mutex::new(Vec::new()));
+        let answers = Mutex::new(answers.iter().copied().collect());
+        (Webhook::new(policy, [7; 32], Box::new(Scripted { answers, sent: Arc::clone(&sent) })), sent)
+    }
+
+    fn event(number: u128) -> AnomalyEvent {
+        AnomalyEvent {
+            id: AnomalyEventId::from_u128(number),
+            metric: MetricName::new("requests.bots").unwrap(),
+            rule: AnomalyRule::Baseline,
+            level: AnomalyLevel::Critical,
+            since: at(0),
+            opened_at: at(60),
+            value: Finite::new(4_000.0).unwrap(),
+            expected: None,
+            score: None,
+            closed_at: None,
+            acknowledged_at: None,
+        }
+    }
+
+    fn at(second: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(1_780_000_000 + second, 0).unwrap()
+    }
+
+    #[test]
+    fn a_delivery_is_the_event_signed_with_its_id_and_time() {
+        let (webhook, sent) = webhook(WebhookPolicy::default(), &[Some(204)]);
+        assert_eq!(webhook.raise(&event(1)), AlertAnswer::Taken);
+        assert_eq!(webhook.deliver_due(at(5)), None);
+        let sent = sent.lock();
+        let Delivery { headers, body } = &sent[0];
+        assert_eq!(serde_json::from_str::<AnomalyEvent>(body).unwrap(), event(1));
+        let signed = format!("00000000000000000000000000000001.1780000005.{body}");
+        let hash = blake3::keyed_hash(&[7; 32], signed.as_bytes()).to_hex();
+        let expected = [
+            ("analytics-id", "00000000000000000000000000000001".to_owned()),
+            ("analytics-timestamp", "1780000005".to_owned()),
+            ("analytics-signature", format!("v1={hash}")),
+        ];
+        assert_eq!((headers, sent.len()), (&expected, 1));
+    }
+
+    #[test]
+    fn a_webhook_that_hangs_or_answers_500_is_tried_again_after_waits_that_double() {
+        let (webhook, sent) = webhook(WebhookPolicy::default(), &[None, Some(500), Some(503), Some(200)]);
+        webhook.raise(&event(1));
+        assert_eq!(webhook.deliver_due(at(0)), Some(at(5)));
+        assert_eq!(webhook.deliver_due(at(4)), Some(at(5)));
+        assert_eq!(webhook.deliver_due(at(5)), Some(at(15)));
+        assert_eq!(webhook.deliver_due(at(15)), Some(at(35)));
+        assert_eq!(webhook.deliver_due(at(35)), None);
+        assert_eq!(sent.lock().len(), 4);
+        let expected = WebhookCounters { delivered: 1, put_off: 3, ..WebhookCounters::default() };
+        assert_eq!(webhook.counters(), expected);
+    }
+
+    #[test]
+    fn what_is_refused_or_never_answered_is_given_up() {
+        let policy = WebhookPolicy { attempts: 2, ..WebhookPolicy::default() };
+        let (webhook, sent) = webhook(policy, &[Some(404), Some(302)]);
+        for number in [1, 2, 3] {
+            webhook.raise(&event(number));
+        }
+        assert_eq!(webhook.deliver_due(at(0)), Some(at(5)));
+        assert_eq!(webhook.deliver_due(at(5)), None);
+        assert_eq!(sent.lock().len(), 4);
+        assert_eq!(
+            webhook.counters(),
+            WebhookCounters { put_off: 1, given_up: 3, ..WebhookCounters::default() }
+        );
+    }
+
+    #[test]
+    fn an_alert_is_told_once_and_one_without_room_is_counted() {
+        let policy = WebhookPolicy { room: 2, remembered: 2, ..WebhookPolicy::default() };
+        let (webhook, _) = webhook(policy, &[Some(200); 9]);
+        let answers = [1, 1, 2, 3].map(|number| webhook.raise(&event(number)));
+        let (taken, known, full) = (AlertAnswer::Taken, AlertAnswer::Known, AlertAnswer::Full);
+        assert_eq!(answers, [taken, known, taken, full]);
+        assert_eq!(webhook.deliver_due(at(0)), None);
+        assert_eq!([1, 3].map(|number| webhook.raise(&event(number))), [known, taken]);
+        let expected = WebhookCounters { delivered: 2, full: 1, repeated: 2, ..WebhookCounters::default() };
+        assert_eq!(webhook.counters(), expected);
+    }
+
+    #[test]
+    fn a_post_over_http_carries_headers_and_body_and_answers_the_status() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/hook", listener.local_addr().unwrap());
+        let server = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut read = Vec::new();
+            while !read.ends_with(b"{\"a\":1}") {
+                let mut part = [0; 1_024];
+                let length = stream.read(&mut part).unwrap();
+                assert!(length > 0, "the body came to its end");
+                read.extend_from_slice(&part[..length]);
+            }
+            stream.write_all(b"HTTP/1.1 503 Busy\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").unwrap();
+            String::from_utf8(read).unwrap()
+        });
+        let transport = HttpTransport::new(url, Duration::from_secs(20)).unwrap();
+        let headers = [("analytics-id", "1"), ("analytics-timestamp", "2"), ("analytics-signature", "v1=3")];
+        let delivery = Delivery {
+            headers: headers.map(|(name, value)| (name, value.to_owned())),
+            body: "{\"a\":1}".into(),
+        };
+        assert_eq!(transport.post(&delivery).unwrap(), 503);
+        let request = server.join().unwrap().to_lowercase();
+        assert!(request.starts_with("post /hook http/1.1\r\n"), "{request}");
+        assert!(request.contains("analytics-signature: v1=3\r\n"), "{request}");
+        assert_eq!(
+            HttpTransport::new("https://example.org", Duration::from_secs(1)).err(),
+            Some(InvalidWebhookUrl)
+        );
+    }
+
+    #[test]
+    fn a_webhook_that_is_not_there_gives_no_answer() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        drop(listener);
+        let transport = HttpTransport::new(url, Duration::from_secs(20)).unwrap();
+        let headers = ["a", "b", "c"].map(|name| (name, String::new()));
+        assert!(transport.post(&Delivery { headers, body: String::new() }).is_err());
+    }
+}
