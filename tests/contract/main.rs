@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
 mod faulty;
+mod leaders;
 mod machine;
 
 use std::pin::Pin;

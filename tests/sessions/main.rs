@@ -8,8 +8,8 @@ use analytics_app::services::{AnalyticsService, SessionChange, SessionCleanupSer
 use analytics_domain::ids::{FingerprintHash, VisitorId};
 use analytics_domain::request::{Hints, Method, RequestKind, SitePolicy, Target, Utm};
 use analytics_domain::session::{
-    AnalyticsSession, Campaign, EndReason, NewSession, SessionClient, SessionCounters, SessionOrigin,
-    SessionPlace, SessionRefusal, SessionUpdate, Text,
+    AnalyticsSession, Campaign, EndReason, NewSession, Retained, SessionClient, SessionCounters,
+    SessionOrigin, SessionPlace, SessionRefusal, SessionUpdate, Text,
 };
 use analytics_domain::throttle::Mode;
 use analytics_inmemory::{Capacity, InMemoryEvents, InMemorySessions};
@@ -110,7 +110,7 @@ fn strict_policies_are_read_as_they_are_written() {
         (strict.session.max_length(), strict.session.splits_on_campaign()),
         (TimeDelta::hours(4), false)
     );
-    assert_eq!(strict.retention.events_before(start()), Some(start() - TimeDelta::days(30)));
+    assert_eq!(strict.retention.before(Retained::Events, start()), Some(start() - TimeDelta::days(30)));
     assert_eq!((strict.throttle.mode(), strict.reputation.ban().mode()), (Mode::Enforce, Mode::Enforce));
     assert_eq!(strict.reputation.settings().requests_per_hour, 60);
     for (metric, threshold) in strict.anomaly.iter().chain(&fixtures::policies("default").anomaly) {

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use analytics_inmemory::{
     Capacity, InMemoryAnomalies, InMemoryAudit, InMemoryBans, InMemoryEngagement, InMemoryEvents,
-    InMemoryFingerprints, InMemoryLabels, InMemoryMlFeatures, InMemoryReports, InMemoryRequests,
-    InMemorySessions, InMemoryThresholds, InMemoryUsage,
+    InMemoryFingerprints, InMemoryLabels, InMemoryLeaders, InMemoryMlFeatures, InMemoryReports,
+    InMemoryRequests, InMemorySessions, InMemoryThresholds, InMemoryUsage,
 };
+use analytics_ports::contract::leaders::Leaders;
 use analytics_ports::contract::{self, Stores};
 
 macro_rules! stamp {
@@ -18,6 +19,18 @@ macro_rules! stamp {
     )+};
 }
 analytics_ports::contract_cases!(stamp);
+
+macro_rules! stamp_leaders {
+    ($($group:ident :: $case:ident),+ $(,)?) => {$(
+        #[tokio::test]
+        async fn $case() {
+            let leaders = InMemoryLeaders::new();
+            let (one, other) = (Arc::new(leaders.clone()), Arc::new(leaders));
+            contract::$group::$case(&Leaders { one, other, guard: Box::new(()) }).await;
+        }
+    )+};
+}
+analytics_ports::leader_cases!(stamp_leaders);
 
 fn fresh() -> Stores {
     let capacity = Capacity::new(100_000).expect("it is not zero");

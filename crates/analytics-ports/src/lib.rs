@@ -35,6 +35,8 @@ pub mod anomaly;
 pub mod alert;
 pub mod usage;
 pub mod stats;
+pub mod leader;
+pub mod partition;
 pub mod geo;
 #[cfg(feature = "contract")]
 #[expect(
@@ -61,7 +63,9 @@ pub use fingerprint::{FingerprintRecord, FingerprintRepository};
 pub use geo::{AutonomousSystem, GeoAnswer, GeoLocator};
 pub use ids::IdGenerator;
 pub use label::{LabelCursor, LabelRepository};
+pub use leader::{LeaderLock, LeaderRole, Leadership};
 pub use page::{BatchLimit, Page, PageRequest};
+pub use partition::{PartitionUpkeep, Partitioned};
 pub use request::RequestRepository;
 pub use session::{EndedSession, SessionCursor, SessionFilter, SessionRepository};
 pub use stats::{AnalyticsQueryRepository, CoreStatsRepository};
@@ -72,7 +76,8 @@ pub use {
     alert::MockAlertSink, anomaly::MockAnomalyEventRepository, anomaly::MockAnomalyThresholdRepository,
     audit::MockAuditRepository, ban::MockBanRepository, engagement::MockEngagementRepository,
     event::MockEventRepository, features::MockMlFeaturesRepository, fingerprint::MockFingerprintRepository,
-    geo::MockGeoLocator, ids::SequentialIds, label::MockLabelRepository, request::MockRequestRepository,
+    geo::MockGeoLocator, ids::SequentialIds, label::MockLabelRepository, leader::MockLeaderLock,
+    leader::MockLeadership, partition::MockPartitionUpkeep, request::MockRequestRepository,
     session::MockSessionRepository, stats::MockAnalyticsQueryRepository, stats::MockCoreStatsRepository,
     usage::MockUsageRepository,
 };

@@ -72,7 +72,7 @@ impl Partitions {
                 sqlx::query_scalar!(
                     r#"SELECT analytics_make_partition($1, $2, $3, $4) AS "made!""#,
                     self.table,
-                    format!("{}_{:04}_{:02}", self.table, month.year, month.month),
+                    format!("{}{}", self.table, month.suffix()),
                     month.first_id(),
                     month.next().first_id(),
                 )
@@ -84,7 +84,8 @@ impl Partitions {
         Ok(made)
     }
 
-    /// Drops the partitions of which every row was recorded strictly before this; how many.
+    /// Drops the partitions whose month was over before this and of which every row was recorded strictly before it; how
+    /// many.
     pub(crate) async fn drop_recorded_before(
         &self,
         database: &Database,
@@ -99,8 +100,13 @@ impl Partitions {
             )
             .fetch_all(database.pool()),
         );
+        let over = |child: &String| {
+            // A partition that somebody named otherwise is theirs to drop.
+            let month = child.strip_prefix(self.table).and_then(Month::of_suffix);
+            month.is_some_and(|month| month < Month::of(before))
+        };
         let mut dropped = 0;
-        for child in children.await? {
+        for child in children.await?.into_iter().filter(over) {
             let drop = sqlx::query_scalar!(
                 r#"SELECT analytics_drop_partition($1, $2, $3) AS "dropped!""#,
                 self.table,
@@ -133,6 +139,18 @@ impl Month {
             12 => Self { year: self.year + 1, month: 1 },
             month => Self { year: self.year, month: month + 1 },
         }
+    }
+
+    /// The end of the name of its partitions.
+    fn suffix(self) -> String {
+        format!("_{:04}_{:02}", self.year, self.month)
+    }
+
+    /// The month whose partitions' names end so.
+    fn of_suffix(suffix: &str) -> Option<Self> {
+        let (year, month) = suffix.strip_prefix('_')?.split_once('_')?;
+        let month = Self { year: year.parse().ok()?, month: month.parse().ok()? };
+        (month.suffix() == suffix).then_some(month)
     }
 
     /// An id that is not after any of this month and after all of the months before it.
@@ -178,6 +196,16 @@ mod tests {
         assert!(month.first_id() <= id("2024-12-01T00:00:00Z", 0));
         assert!(id("2024-12-31T23:59:59.999Z", u128::MAX) < month.next().first_id());
         assert!(month.next().first_id() <= id("2025-01-01T00:00:00Z", 0));
+    }
+
+    #[test]
+    fn a_month_is_read_from_the_names_of_its_partitions_only() {
+        for month in [Month { year: 1970, month: 1 }, Month { year: 10_889, month: 12 }] {
+            assert_eq!(Month::of_suffix(&month.suffix()), Some(month));
+        }
+        for other in ["", "_2025", "_2025_1", "_2025_01_02", "2025_01", "_x_01"] {
+            assert_eq!(Month::of_suffix(other), None, "{other:?}");
+        }
     }
 
     #[test]

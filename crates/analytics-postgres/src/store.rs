@@ -13,6 +13,7 @@ use crate::event::PostgresEvents;
 use crate::features::PostgresFeatures;
 use crate::fingerprint::PostgresFingerprints;
 use crate::label::PostgresLabels;
+use crate::leader::PostgresLeaders;
 use crate::partition::Partitions;
 use crate::report::PostgresReports;
 use crate::request::PostgresRequests;
@@ -169,6 +170,11 @@ impl PostgresStore {
             self.requests.clone(),
             self.engagement.clone(),
         )
+    }
+
+    /// Its leaders, among all that use the same database.
+    pub fn leaders(&self) -> PostgresLeaders {
+        PostgresLeaders::new(self.database.clone())
     }
 
     /// How many rows lists left out since the store was opened, because they could not be read. Each was logged.

@@ -8,6 +8,7 @@ mod anomaly;
 mod detection;
 mod recording;
 mod reports;
+pub mod jobs;
 mod reputation;
 #[cfg(test)]
 mod samples;

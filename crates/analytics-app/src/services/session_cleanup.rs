@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use analytics_domain::session::{RetentionPolicy, SessionPolicy};
+use analytics_domain::session::{Retained, RetentionPolicy, SessionPolicy};
 use analytics_ports::{BatchLimit, Clock, EventRepository, SessionRepository, StoreError};
+use chrono::{DateTime, Utc};
 
 /// Ends idle sessions and deletes old rows, in batches, oldest first.
 ///
@@ -60,15 +61,19 @@ impl SessionCleanupService {
     /// # Errors
     /// [`CleanupInterrupted`] when a store fails.
     pub async fn run(&self) -> Result<CleanupReport, CleanupInterrupted> {
+        self.run_at(self.clock.now()).await
+    }
+
+    /// As [`SessionCleanupService::run`], for a caller that has read the clock.
+    pub(super) async fn run_at(&self, now: DateTime<Utc>) -> Result<CleanupReport, CleanupInterrupted> {
         let mut done = CleanupReport::default();
-        match self.all(&mut done).await {
+        match self.all(&mut done, now).await {
             Ok(()) => Ok(done),
             Err(source) => Err(CleanupInterrupted { done, source }),
         }
     }
 
-    async fn all(&self, done: &mut CleanupReport) -> Result<(), StoreError> {
-        let now = self.clock.now();
+    async fn all(&self, done: &mut CleanupReport, now: DateTime<Utc>) -> Result<(), StoreError> {
         let limit = BatchLimit::new(self.retention.batch()).unwrap_or_default();
         // A time before all that a calendar holds is one that nothing is older than.
         if let Some(idle_since) = self.policy.idle_since(now) {
@@ -81,7 +86,7 @@ impl SessionCleanupService {
                 }
             }
         }
-        if let Some(before) = self.retention.events_before(now) {
+        if let Some(before) = self.retention.before(Retained::Events, now) {
             loop {
                 let deleted = self.events.delete_recorded_before(before, limit).await?;
                 done.events_deleted += u64::from(deleted);
@@ -91,7 +96,7 @@ impl SessionCleanupService {
                 }
             }
         }
-        if let Some(before) = self.retention.sessions_before(now) {
+        if let Some(before) = self.retention.before(Retained::Sessions, now) {
             loop {
                 let deleted = self.sessions.delete_recorded_before(before, limit).await?;
                 done.sessions_deleted += u64::from(deleted);
@@ -117,7 +122,7 @@ mod tests {
     use analytics_ports::{
         EndedSession, MockClock, MockEventRepository, MockSessionRepository, PageRequest, SessionFilter,
     };
-    use chrono::{DateTime, TimeDelta, Utc};
+    use chrono::TimeDelta;
 
     #[tokio::test]
     async fn test_session_cleanup_expired() {

@@ -22,7 +22,7 @@ pub use analytics_session::{
 pub use counters::{NanoDollars, SessionCounters};
 pub use parts::{Campaign, CountryCode, InvalidCountryCode, SessionClient, SessionOrigin, SessionPlace};
 pub use policy::{EndReason, InvalidSessionPolicy, SessionPolicy, UnknownEndReason};
-pub use retention::{InvalidRetentionPolicy, RetentionPolicy};
+pub use retention::{InvalidRetentionPolicy, Retained, RetentionPolicy};
 pub use text::{Text, TextTooLong};
 pub use verdict::{
     DeclaredAs, Points, PointsOutOfRange, SessionVerdict, SignalList, SignalSummary, UnknownPoints,

@@ -3,17 +3,41 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
-/// For how long requests, events and sessions are kept, and how many rows one step of a clean-up touches.
+/// For how long rows of each kind are kept, and how many rows one step of a clean-up touches.
 ///
 /// The age of a row counts from its recording, not from the time it tells of: an import of last year's logs is not
-/// deleted on arrival. For live traffic the two are the same.
+/// deleted on arrival. For live traffic the two are the same. Where a store knows one time of a row only, as of audit
+/// entries, anomalies and fingerprints, that one counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "RetentionDays", into = "RetentionDays")]
 pub struct RetentionPolicy {
-    request_days: u32,
-    event_days: u32,
-    session_days: u32,
-    batch: u32,
+    days: RetentionDays,
+}
+
+/// A kind of row that has a retention of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Retained {
+    /// Rows of requests. Default: 30 days, since they are many and tell the most of a person; the totals of their
+    /// sessions stay.
+    Requests,
+    /// Events. Default: 90 days.
+    Events,
+    /// Events of engagement. Default: 90 days, like other events.
+    Engagement,
+    /// Sessions. Default: 400 days, so that a year can be compared with the one before it for a month.
+    Sessions,
+    /// Use of AI providers, agents and tools. Default: 400 days, like the sessions that they cost.
+    Usage,
+    /// Rows of features. Default: 400 days, like their sessions: past the retention of requests they are all that is
+    /// left to learn from.
+    Features,
+    /// Entries of the audit. Default: 400 days, so that what was done a year ago can be asked for.
+    Audit,
+    /// Anomalies. Default: 400 days, like the sessions that they tell of.
+    Anomalies,
+    /// What is remembered of a fingerprint that is not seen any more. Default: 30 days, for which its key is kept; no
+    /// request has the same fingerprint after that.
+    Fingerprints,
 }
 
 /// Why numbers are not a [`RetentionPolicy`].
@@ -31,92 +55,142 @@ pub enum InvalidRetentionPolicy {
 }
 
 impl RetentionPolicy {
-    /// The policy that keeps events and sessions for these days, rows of requests for 30, and works in batches of this
-    /// many rows.
+    /// The policy that keeps events and sessions for these days, the rest for as long as by default, and works in
+    /// batches of this many rows.
     ///
     /// # Errors
     /// [`InvalidRetentionPolicy`]: `NoDay` for 0 days, `TooLong` for more than 36,500, `Batch` outside 1 to 10,000.
     pub const fn new(event_days: u32, session_days: u32, batch: u32) -> Result<Self, InvalidRetentionPolicy> {
-        if event_days == 0 || session_days == 0 {
-            Err(InvalidRetentionPolicy::NoDay)
-        } else if event_days > MOST_DAYS || session_days > MOST_DAYS {
-            Err(InvalidRetentionPolicy::TooLong)
-        } else if batch == 0 || batch > MOST_ROWS {
-            Err(InvalidRetentionPolicy::Batch(batch))
-        } else {
-            Ok(Self { request_days: REQUEST_DAYS, event_days, session_days, batch })
-        }
+        Self::of(RetentionDays { event_days, session_days, batch, ..RetentionDays::DEFAULT })
     }
 
-    /// The policy that keeps rows of requests for this many days.
+    /// The policy that keeps rows of this kind for this many days.
     ///
     /// # Errors
     /// [`InvalidRetentionPolicy`]: `NoDay` for 0 days, `TooLong` for more than 36,500.
-    pub const fn with_request_days(self, request_days: u32) -> Result<Self, InvalidRetentionPolicy> {
-        if request_days == 0 {
-            Err(InvalidRetentionPolicy::NoDay)
-        } else if request_days > MOST_DAYS {
-            Err(InvalidRetentionPolicy::TooLong)
-        } else {
-            Ok(Self { request_days, ..self })
+    pub const fn with_days(self, kind: Retained, days: u32) -> Result<Self, InvalidRetentionPolicy> {
+        let mut written = self.days;
+        match kind {
+            Retained::Requests => written.request_days = days,
+            Retained::Events => written.event_days = days,
+            Retained::Engagement => written.engagement_days = days,
+            Retained::Sessions => written.session_days = days,
+            Retained::Usage => written.usage_days = days,
+            Retained::Features => written.feature_days = days,
+            Retained::Audit => written.audit_days = days,
+            Retained::Anomalies => written.anomaly_days = days,
+            Retained::Fingerprints => written.fingerprint_days = days,
         }
+        Self::of(written)
     }
 
-    /// Rows of requests recorded before this are past their retention at `now`. Default: 30 days before, since they are
-    /// many and tell the most of a person; the totals of their sessions stay. `None` as in
-    /// [`RetentionPolicy::events_before`].
-    pub fn requests_before(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        now.checked_sub_signed(TimeDelta::days(i64::from(self.request_days)))
+    /// For how many days rows of this kind are kept, 1 to 36,500.
+    pub const fn days(&self, kind: Retained) -> u32 {
+        self.days.of(kind)
     }
 
-    /// Events recorded before this are past their retention at `now`. Default: 90 days before. `None` when that is
-    /// before all that a calendar holds, which deletes nothing.
-    pub fn events_before(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        now.checked_sub_signed(TimeDelta::days(i64::from(self.event_days)))
-    }
-
-    /// Sessions recorded before this are past their retention at `now`. Default: 400 days before, so that a year can
-    /// be compared with the one before it for a month. `None` as in [`RetentionPolicy::events_before`].
-    pub fn sessions_before(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        now.checked_sub_signed(TimeDelta::days(i64::from(self.session_days)))
+    /// Rows of this kind recorded strictly before this are past their retention at `now`. `None` when that is before all
+    /// that a calendar holds, which deletes nothing.
+    pub fn before(&self, kind: Retained, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        now.checked_sub_signed(TimeDelta::days(i64::from(self.days(kind))))
     }
 
     /// How many rows one step touches, 1 to 10,000. Default: 500, which holds locks for milliseconds.
     pub const fn batch(&self) -> u32 {
-        self.batch
+        self.days.batch
+    }
+
+    const fn of(days: RetentionDays) -> Result<Self, InvalidRetentionPolicy> {
+        let mut at = 0;
+        while at < Retained::ALL.len() {
+            match days.of(Retained::ALL[at]) {
+                0 => return Err(InvalidRetentionPolicy::NoDay),
+                1..=MOST_DAYS => at += 1,
+                _ => return Err(InvalidRetentionPolicy::TooLong),
+            }
+        }
+        if days.batch == 0 || days.batch > MOST_ROWS {
+            return Err(InvalidRetentionPolicy::Batch(days.batch));
+        }
+        Ok(Self { days })
     }
 }
 
 impl Default for RetentionPolicy {
     fn default() -> Self {
-        Self { request_days: REQUEST_DAYS, event_days: 90, session_days: 400, batch: 500 }
+        Self { days: RetentionDays::DEFAULT }
     }
 }
 
+impl Retained {
+    /// Every kind.
+    pub const ALL: [Self; 9] = [
+        Self::Requests,
+        Self::Events,
+        Self::Engagement,
+        Self::Sessions,
+        Self::Usage,
+        Self::Features,
+        Self::Audit,
+        Self::Anomalies,
+        Self::Fingerprints,
+    ];
+}
+
 /// How a policy is written in configuration.
-#[derive(Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct RetentionDays {
     request_days: u32,
     event_days: u32,
+    engagement_days: u32,
     session_days: u32,
+    usage_days: u32,
+    feature_days: u32,
+    audit_days: u32,
+    anomaly_days: u32,
+    fingerprint_days: u32,
     batch: u32,
+}
+
+impl RetentionDays {
+    const DEFAULT: Self = Self {
+        request_days: 30,
+        event_days: 90,
+        engagement_days: 90,
+        session_days: 400,
+        usage_days: 400,
+        feature_days: 400,
+        audit_days: 400,
+        anomaly_days: 400,
+        fingerprint_days: 30,
+        batch: 500,
+    };
+
+    const fn of(&self, kind: Retained) -> u32 {
+        match kind {
+            Retained::Requests => self.request_days,
+            Retained::Events => self.event_days,
+            Retained::Engagement => self.engagement_days,
+            Retained::Sessions => self.session_days,
+            Retained::Usage => self.usage_days,
+            Retained::Features => self.feature_days,
+            Retained::Audit => self.audit_days,
+            Retained::Anomalies => self.anomaly_days,
+            Retained::Fingerprints => self.fingerprint_days,
+        }
+    }
 }
 
 impl Default for RetentionDays {
     fn default() -> Self {
-        RetentionPolicy::default().into()
+        Self::DEFAULT
     }
 }
 
 impl From<RetentionPolicy> for RetentionDays {
     fn from(policy: RetentionPolicy) -> Self {
-        Self {
-            request_days: policy.request_days,
-            event_days: policy.event_days,
-            session_days: policy.session_days,
-            batch: policy.batch,
-        }
+        policy.days
     }
 }
 
@@ -124,12 +198,10 @@ impl TryFrom<RetentionDays> for RetentionPolicy {
     type Error = InvalidRetentionPolicy;
 
     fn try_from(written: RetentionDays) -> Result<Self, InvalidRetentionPolicy> {
-        Self::new(written.event_days, written.session_days, written.batch)?
-            .with_request_days(written.request_days)
+        Self::of(written)
     }
 }
 
-const REQUEST_DAYS: u32 = 30;
 const MOST_DAYS: u32 = 36_500;
 const MOST_ROWS: u32 = 10_000;
 
@@ -143,29 +215,37 @@ mod tests {
         assert_eq!(RetentionPolicy::new(90, 400, 500), Ok(default));
         let text = serde_json::to_string(&default).unwrap();
         assert_eq!(serde_json::from_str::<RetentionPolicy>(&text).unwrap(), default);
-        assert!(serde_json::from_str::<RetentionPolicy>(r#"{"batch":0}"#).is_err());
-        assert!(serde_json::from_str::<RetentionPolicy>(r#"{"request_days":0}"#).is_err());
+        assert_eq!(serde_json::from_str::<RetentionPolicy>("{}").unwrap(), default);
+        for wrong in [r#"{"batch":0}"#, r#"{"request_days":0}"#, r#"{"usage_days":36501}"#, r#"{"days":1}"#] {
+            assert!(serde_json::from_str::<RetentionPolicy>(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]
     fn numbers_outside_their_range_are_refused() {
+        let default = RetentionPolicy::default();
         assert_eq!(RetentionPolicy::new(0, 1, 1), Err(InvalidRetentionPolicy::NoDay));
         assert_eq!(RetentionPolicy::new(1, 36_501, 1), Err(InvalidRetentionPolicy::TooLong));
-        let with_request_days = |days| RetentionPolicy::default().with_request_days(days);
-        assert_eq!(with_request_days(0), Err(InvalidRetentionPolicy::NoDay));
-        assert_eq!(with_request_days(36_501), Err(InvalidRetentionPolicy::TooLong));
-        assert_eq!(with_request_days(30), Ok(RetentionPolicy::default()));
         assert_eq!(RetentionPolicy::new(1, 1, 0), Err(InvalidRetentionPolicy::Batch(0)));
         assert_eq!(RetentionPolicy::new(1, 1, 10_001), Err(InvalidRetentionPolicy::Batch(10_001)));
+        for kind in Retained::ALL {
+            assert_eq!(default.with_days(kind, 0), Err(InvalidRetentionPolicy::NoDay), "{kind:?}");
+            assert_eq!(default.with_days(kind, 36_501), Err(InvalidRetentionPolicy::TooLong), "{kind:?}");
+        }
     }
 
     #[test]
-    fn requests_go_after_30_days_events_after_90_and_sessions_after_400() {
+    fn each_kind_has_days_of_its_own() {
+        let mut policy = RetentionPolicy::default();
+        for (kind, days) in Retained::ALL.into_iter().zip(1..) {
+            policy = policy.with_days(kind, days).unwrap();
+        }
         let now = DateTime::from_timestamp(1_700_000_000, 0).unwrap();
-        let policy = RetentionPolicy::default();
-        assert_eq!(policy.requests_before(now), Some(now - TimeDelta::days(30)));
-        assert_eq!(policy.events_before(now), Some(now - TimeDelta::days(90)));
-        assert_eq!(policy.sessions_before(now), Some(now - TimeDelta::days(400)));
-        assert_eq!(policy.events_before(DateTime::<Utc>::MIN_UTC), None);
+        for (kind, days) in Retained::ALL.into_iter().zip(1..) {
+            assert_eq!(policy.days(kind), days, "{kind:?}");
+            assert_eq!(policy.before(kind, now), Some(now - TimeDelta::days(i64::from(days))), "{kind:?}");
+        }
+        assert_eq!(policy.batch(), 500);
+        assert_eq!(policy.before(Retained::Events, DateTime::<Utc>::MIN_UTC), None);
     }
 }

@@ -18,7 +18,8 @@
 //! ```
 //!
 //! Clocks, makers of ids and locators have cases of their own, which are not async and take what they try:
-//! [`clock_cases!`](crate::clock_cases), [`id_cases!`](crate::id_cases), [`place_cases!`](crate::place_cases).
+//! [`clock_cases!`](crate::clock_cases), [`id_cases!`](crate::id_cases), [`place_cases!`](crate::place_cases). So do
+//! locks of leaders, which take those of two processes: [`leader_cases!`](crate::leader_cases).
 //!
 //! Every case uses at most a few hundred rows, below the capacity of any store; eviction is not part of the contract.
 
@@ -41,6 +42,7 @@ pub mod features;
 pub mod fingerprints;
 pub mod ids;
 pub mod labels;
+pub mod leaders;
 pub mod places;
 pub mod reports;
 pub mod requests;
@@ -203,7 +205,7 @@ macro_rules! contract_cases {
 
 #[cfg(test)]
 mod tests {
-    use crate::{clock_cases, id_cases, place_cases};
+    use crate::{clock_cases, id_cases, leader_cases, place_cases};
 
     /// A case that nobody lists runs nowhere, so the sources are searched for it.
     #[test]
@@ -214,7 +216,11 @@ mod tests {
             };
         }
         let of_stores = contract_cases!(names).into_iter();
-        let others = clock_cases!(names).into_iter().chain(id_cases!(names)).chain(place_cases!(names));
+        let others = clock_cases!(names)
+            .into_iter()
+            .chain(id_cases!(names))
+            .chain(place_cases!(names))
+            .chain(leader_cases!(names));
         let listed: Vec<String> = of_stores.chain(others).map(String::from).collect();
         let sources = [
             ("sessions", include_str!("sessions.rs")),
@@ -232,6 +238,7 @@ mod tests {
             ("clock", include_str!("clock.rs")),
             ("ids", include_str!("ids.rs")),
             ("places", include_str!("places.rs")),
+            ("leaders", include_str!("leaders.rs")),
         ];
         let written: Vec<String> = sources
             .iter()
@@ -263,6 +270,7 @@ mod tests {
                 "fingerprints;",
                 "ids;",
                 "labels;",
+                "leaders;",
                 "places;",
                 "reports;",
                 "requests;",

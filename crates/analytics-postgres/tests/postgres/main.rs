@@ -7,6 +7,7 @@ mod database;
 mod contract;
 mod corrupt;
 mod faults;
+mod leaders;
 mod partitions;
 mod queries;
 mod schema;

@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 use analytics_domain::event::{AnalyticsEvent, EventName, EventProperties};
 use analytics_domain::ids::{EventId, SessionId};
-use analytics_ports::{BatchLimit, EventRepository, PageRequest, Recorded};
-use analytics_postgres::Partitioned;
+use analytics_ports::{BatchLimit, EventRepository, PageRequest, PartitionUpkeep, Partitioned, Recorded};
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::join_all;
 
@@ -88,8 +87,9 @@ async fn a_partition_goes_when_all_of_its_rows_may_go_and_not_before() {
     // An import puts one row of January in much later.
     events.record(&[event(3, live)], imported).await.unwrap();
     let drop = async |before| upkeep.drop_partitions(Partitioned::Events, before).await.unwrap();
-    assert_eq!(drop(feb).await, 0);
-    assert_eq!(drop(feb + TimeDelta::microseconds(1)).await, 1);
+    let march = time("2025-03-01T00:00:00Z");
+    assert_eq!(drop(march - TimeDelta::microseconds(1)).await, 0);
+    assert_eq!(drop(march).await, 1);
     assert_eq!(partitions(&database).await, ["analytics_events_2025_01"]);
     assert_eq!(drop(imported).await, 0);
     assert_eq!(drop(imported + TimeDelta::microseconds(1)).await, 1);
@@ -99,13 +99,25 @@ async fn a_partition_goes_when_all_of_its_rows_may_go_and_not_before() {
     assert_eq!(again, [Recorded::New]);
 }
 
+/// Else each run would drop what the one before it made.
+#[tokio::test]
+async fn a_partition_that_was_made_ahead_stays_until_its_month_is_over() {
+    let database = TestDatabase::migrated().await;
+    let upkeep = opened(&database).await.upkeep();
+    let (now, end) = (time("2025-01-10T00:00:00Z"), time("2025-02-01T00:00:00Z"));
+    upkeep.make_partitions(now, now).await.unwrap();
+    let drop = async |before| upkeep.drop_partitions(Partitioned::Events, before).await.unwrap();
+    assert_eq!(drop(end - TimeDelta::microseconds(1)).await, 0);
+    assert_eq!(drop(end).await, 1);
+}
+
 #[tokio::test]
 async fn a_writer_that_knew_a_partition_makes_it_again_when_another_process_dropped_it() {
     let database = TestDatabase::migrated().await;
     let (writer, other) = (opened(&database).await.events(), opened(&database).await.upkeep());
     let at = time("2025-01-10T00:00:00Z");
     writer.record(&[event(1, at)], at).await.unwrap();
-    assert_eq!(other.drop_partitions(Partitioned::Events, at + TimeDelta::days(1)).await.unwrap(), 1);
+    assert_eq!(other.drop_partitions(Partitioned::Events, at + TimeDelta::days(31)).await.unwrap(), 1);
     assert_eq!(writer.record(&[event(2, at)], at).await.unwrap(), [Recorded::New]);
 }
 
