@@ -90,13 +90,11 @@ async fn of_two_runners_at_once_the_work_is_done_once(bench: &Bench) {
         let (first, second) = tokio::join!(one.run(job), other.run(job));
         let mut rows = BTreeMap::new();
         for report in [first, second] {
-            match report.outcome {
-                JobOutcome::NotLeader => {}
-                outcome => {
-                    for (counted, number) in done(outcome, job).rows {
-                        *rows.entry(counted).or_default() += number;
-                    }
-                }
+            if matches!(report.outcome, JobOutcome::NotLeader) {
+                continue;
+            }
+            for (counted, number) in done(report.outcome, job).rows {
+                *rows.entry(counted).or_default() += number;
             }
         }
         assert_eq!(rows, expected(bench, job), "{job}");
@@ -112,10 +110,7 @@ async fn an_interrupted_run_says_what_was_done_and_the_next_one_goes_on(bench: &
     let mut stores = bench.stores(0);
     stores.audit = Arc::new(FailingAudit::after(1, stores.audit));
     let runner = bench.runner_over(stores, 0);
-    let (first, reason) = match runner.run(Job::Retention).await.outcome {
-        JobOutcome::Interrupted { done, reason } => (done, reason),
-        other => panic!("it was interrupted, not {other:?}"),
-    };
+    let (first, reason) = interrupted(runner.run(Job::Retention).await.outcome);
     assert!(matches!(reason, JobInterruption::Store(StoreError::Unavailable { .. })));
     let rows = [(Counted::RequestsDeleted, 3), (Counted::TasksDeleted, 3), (Counted::AuditEntriesDeleted, 2)];
     assert_eq!(first.rows, BTreeMap::from(rows));
@@ -166,13 +161,10 @@ async fn a_run_that_leads_no_more_stops_before_the_next_batch() {
         Ok(Some(Box::new(leading)))
     });
     let runner = JobRunner::new(bench.stores(0), Arc::new(leaders), bench.clock.clone(), Bench::policies());
-    match runner.run(Job::Retention).await.outcome {
-        JobOutcome::Interrupted { done, reason: JobInterruption::LeadLost } => {
-            let rows = BTreeMap::from([(Counted::RequestsDeleted, 3)]);
-            assert_eq!(done, JobWork { rows, batches: 3 });
-        }
-        other => panic!("it stopped, not {other:?}"),
-    }
+    let (work, reason) = interrupted(runner.run(Job::Retention).await.outcome);
+    assert!(matches!(reason, JobInterruption::LeadLost));
+    let rows = BTreeMap::from([(Counted::RequestsDeleted, 3)]);
+    assert_eq!(work, JobWork { rows, batches: 3 });
     assert_eq!(runner.metrics(Job::Retention).failures, 1);
 }
 
@@ -186,13 +178,9 @@ async fn where_nobody_can_say_who_leads_nothing_is_done() {
     leaders.expect_try_lead().returning(|_| Err(StoreError::unavailable("away")));
     let runner = JobRunner::new(bench.stores(0), Arc::new(leaders), bench.clock.clone(), Bench::policies());
     for job in [Job::SessionCleanup, Job::PartitionUpkeep, Job::Retention, Job::ReputationReview] {
-        match runner.run(job).await.outcome {
-            JobOutcome::Interrupted { done, reason: JobInterruption::Store(error) } => {
-                assert_eq!(done, JobWork::default());
-                assert!(error.is_transient());
-            }
-            other => panic!("{job} was interrupted, not {other:?}"),
-        }
+        let (work, reason) = interrupted(runner.run(job).await.outcome);
+        assert_eq!(work, JobWork::default());
+        assert!(matches!(reason, JobInterruption::Store(StoreError::Unavailable { .. })), "{job}");
     }
     assert_eq!(bench.rows().await, before);
 }
@@ -249,7 +237,19 @@ fn done(outcome: JobOutcome, job: Job) -> JobWork {
     match outcome {
         JobOutcome::Done(work) => work,
         JobOutcome::NotWired if job == Job::FeatureExtraction => JobWork::default(),
-        other => panic!("{job} came to its end, not {other:?}"),
+        JobOutcome::NotLeader | JobOutcome::NotWired | JobOutcome::Interrupted { .. } => {
+            panic!("{job} came to its end, not {outcome:?}")
+        }
+    }
+}
+
+/// What was done by a run that stopped in the middle, and why it stopped.
+fn interrupted(outcome: JobOutcome) -> (JobWork, JobInterruption) {
+    match outcome {
+        JobOutcome::Interrupted { done, reason } => (done, reason),
+        JobOutcome::NotLeader | JobOutcome::NotWired | JobOutcome::Done(_) => {
+            panic!("it was interrupted, not {outcome:?}")
+        }
     }
 }
 
