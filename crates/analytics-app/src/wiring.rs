@@ -8,6 +8,7 @@ use analytics_ports::{
     AnalyticsQueryRepository, AnomalyThresholdRepository, CoreStatsRepository, RequestRepository,
     SessionRepository, UsageRepository,
 };
+use analytics_postgres::{MigrateError, Migrated, OpenError, PostgresOptions, PostgresStore};
 
 /// The stores that reports are made from.
 #[derive(Clone)]
@@ -24,15 +25,21 @@ pub struct Stores {
     pub queries: Arc<dyn AnalyticsQueryRepository>,
 }
 
-/// Why no store could be connected.
+/// Why a store cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum WiringError {
     /// No adapter is for such addresses. Only the scheme is told, since the rest may hold a password.
-    #[error("no store is known for addresses of `{scheme}`; this version reports on logs only, with --log")]
+    #[error("no store is known for addresses of `{scheme}`; give one such as postgres://user@host/database")]
     UnknownStore {
         /// What stands before the colon; empty without one.
         scheme: String,
     },
+    /// The database is away, or is not at the schema that this program needs.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The database cannot be brought to the newest schema.
+    #[error(transparent)]
+    Migrate(#[from] MigrateError),
 }
 
 /// Empty stores in memory with room for this many sessions, as many requests, and as many rows of each kind of usage;
@@ -58,14 +65,36 @@ pub fn in_memory(rows: NonZeroU32) -> (Stores, impl Fn() -> u64) {
     (stores, evicted)
 }
 
-/// The stores at an address.
+/// The stores at an address: `postgres://…` or `postgresql://…`.
 ///
 /// # Errors
-/// [`WiringError::UnknownStore`] for an address that no adapter is for.
-#[expect(clippy::unused_async, reason = "adapters of databases connect here")]
+/// [`WiringError::UnknownStore`] for an address that no adapter is for, [`WiringError::Open`] for a database that is
+/// away or at another schema.
 pub async fn connect(url: &str) -> Result<Stores, WiringError> {
-    let scheme = url.split_once(':').map_or("", |(scheme, _)| scheme);
-    Err(WiringError::UnknownStore { scheme: scheme.to_owned() })
+    let store = PostgresStore::connect(known(url)?, &PostgresOptions::default()).await?;
+    let reports = Arc::new(store.reports());
+    Ok(Stores {
+        sessions: Arc::new(store.sessions()),
+        requests: Arc::new(store.requests()),
+        usage: Arc::new(store.usage()),
+        core_stats: Arc::clone(&reports) as _,
+        queries: reports,
+    })
+}
+
+/// Brings the database at an address to the newest schema, and says from which to which.
+///
+/// # Errors
+/// [`WiringError::UnknownStore`] for an address that no adapter is for, [`WiringError::Migrate`] when it cannot be done.
+pub async fn migrate(url: &str) -> Result<Migrated, WiringError> {
+    Ok(analytics_postgres::migrate(known(url)?).await?)
+}
+
+fn known(url: &str) -> Result<&str, WiringError> {
+    match url.split_once(':').map_or("", |(scheme, _)| scheme) {
+        "postgres" | "postgresql" => Ok(url),
+        scheme => Err(WiringError::UnknownStore { scheme: scheme.to_owned() }),
+    }
 }
 
 /// The limits of metrics in the store at an address.

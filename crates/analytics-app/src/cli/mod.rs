@@ -7,6 +7,7 @@ mod anomaly;
 mod classify_ua;
 mod config_show;
 mod explain;
+mod migrate;
 mod progress;
 mod replay;
 mod report;
@@ -57,6 +58,8 @@ enum Command {
     Explain(explain::ExplainArgs),
     /// Shows one report over a store, or over logs that are replayed
     Report(Box<report::ReportArgs>),
+    /// Brings a database to the newest schema
+    Migrate(migrate::MigrateArgs),
     /// Reads user agents, one a line, and writes what each tells as one JSON object a line
     ClassifyUa,
     /// Writes a synthetic access log with truth labels, from a seed, or drives a server with it
@@ -140,6 +143,7 @@ fn run(command: Command, out: &mut dyn Write) -> Result<(), CliError> {
         Command::Replay(args) => replay::run(&args, out),
         Command::Explain(args) => explain::run(&args, out),
         Command::Report(args) => report::run(&args, out),
+        Command::Migrate(args) => migrate::run(&args, out),
         Command::ClassifyUa => classify_ua::run(&mut io::stdin().lock(), out).map_err(CliError::failed),
         Command::Simulate(args) => {
             Ok(simulate::run(&args, out, &mut io::stderr(), &mut RealPace::default())?)

@@ -6,14 +6,18 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
+use tokio::runtime::Runtime;
 
 use super::progress::Progress;
 use super::settings::SettingsArgs;
 use super::{CliError, Format, write_json};
 use crate::geo::GeoIpReader;
+use crate::ingest::queue::{Drain, Ingest, QueuePolicy, SpillFile};
 use crate::ingest::source::{Blocks, Input};
 use crate::replay::{Replay, ReplayError, text};
-use crate::system::stop_flag;
+use crate::services::{QueueSink, RecordedSessions, RecordingService};
+use crate::system::{SystemClock, stop_flag};
+use crate::wiring::{self, WiringError};
 
 /// The options of `analytics replay`.
 #[derive(Debug, Clone, clap::Args)]
@@ -32,6 +36,10 @@ pub(super) struct ReplayArgs {
     /// Secret that identities are made with: 32 bytes, or 64 hexadecimal digits. Without it ids hide nothing
     #[arg(long, value_name = "FILE")]
     secret_file: Option<PathBuf>,
+    /// Keeps the sessions and their requests in this store, such as postgres://user@host/database. Doing it again keeps
+    /// nothing twice
+    #[arg(long, value_name = "URL")]
+    store: Option<String>,
     /// Goes on as the one log grows, until interrupted; then prints the report
     #[arg(long)]
     follow: bool,
@@ -59,16 +67,69 @@ pub(super) fn run(args: &ReplayArgs, out: &mut dyn Write) -> Result<(), CliError
     if let Some(sessions) = &mut sessions {
         replay = replay.with_sessions_out(sessions);
     }
+    let mut keeper = args.store.as_deref().map(Keeper::open).transpose()?;
+    if let Some(keeper) = &mut keeper {
+        replay = replay.with_records(&mut keeper.sink);
+    }
     let progress = Progress::start(replay.bytes_read(), Blocks::new(inputs.clone()).total_bytes());
     let report = replay.run(inputs);
     drop(progress);
     let report = report.map_err(refused)?;
+    if let Some(keeper) = keeper {
+        keeper.close()?;
+    }
     if let Some(sessions) = &mut sessions {
         sessions.flush().map_err(CliError::failed)?;
     }
     match args.format {
         Format::Text => out.write_all(text::render(&report).as_bytes()).map_err(CliError::failed),
         Format::Json => write_json(out, &report),
+    }
+}
+
+/// A store that keeps what is replayed, behind a queue. While the store is away the replay waits for it.
+struct Keeper {
+    runtime: Runtime,
+    drain: Drain,
+    sink: QueueSink,
+}
+
+impl Keeper {
+    fn open(url: &str) -> Result<Self, CliError> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .map_err(CliError::failed)?;
+        let stores = runtime.block_on(wiring::connect(url)).map_err(wired)?;
+        let service = RecordingService::new(stores.sessions, stores.requests);
+        let sink = Arc::new(RecordedSessions::new(service, Arc::new(SystemClock::default())));
+        // The log itself is what is read again after a failure; nothing has to be written beside it.
+        let policy = QueuePolicy { spill: 0, ..QueuePolicy::default() };
+        let spill = SpillFile::in_memory().map_err(CliError::failed)?;
+        let (queue, drain) = {
+            let _entered = runtime.enter();
+            Ingest::start(sink, spill, policy)
+        };
+        let sink = QueueSink::new(queue, runtime.handle().clone());
+        Ok(Self { runtime, drain, sink })
+    }
+
+    fn close(mut self) -> Result<(), CliError> {
+        self.sink.flush().map_err(CliError::failed)?;
+        let counters = self.runtime.block_on(self.drain.close());
+        if counters.rejected > 0 {
+            return Err(CliError::Failed(anyhow!("the store rejected {} sessions", counters.rejected)));
+        }
+        Ok(())
+    }
+}
+
+/// An address that is none was a wrong call; a store that cannot be used is work that failed.
+pub(super) fn wired(error: WiringError) -> CliError {
+    match error {
+        WiringError::UnknownStore { .. } => CliError::usage(error),
+        WiringError::Open(_) | WiringError::Migrate(_) => CliError::failed(error),
     }
 }
 

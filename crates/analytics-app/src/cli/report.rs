@@ -16,14 +16,14 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use self::zone::Zone;
 use super::progress::Progress;
-use super::replay::{inputs, open_geo, refused};
+use super::replay::{inputs, open_geo, refused, wired};
 use super::settings::SettingsArgs;
 use super::{CliError, Format, write_json};
 use crate::ingest::source::Blocks;
 use crate::replay::Replay;
 use crate::services::{RecordingService, Report, ReportError, ReportRequest, ReportService};
 use crate::system::SystemClock;
-use crate::wiring::{self, Stores, WiringError};
+use crate::wiring::{self, Stores};
 
 /// The options of `analytics report`.
 #[derive(Debug, Clone, clap::Args)]
@@ -195,12 +195,6 @@ fn moment(zone: Zone, option: &str, text: Option<&str>) -> Result<Option<DateTim
         })
     })
     .transpose()
-}
-
-fn wired(error: WiringError) -> CliError {
-    match error {
-        WiringError::UnknownStore { .. } => CliError::usage(error),
-    }
 }
 
 fn names() -> impl TypedValueParser<Value = ReportName> {

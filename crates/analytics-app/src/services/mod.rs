@@ -19,7 +19,7 @@ mod traffic;
 pub use analytics::{AnalyticsService, EventAnswer, NewEvent, SessionChange};
 pub use anomaly::{AnomalyDetectionService, MinuteOutcome};
 pub use detection::BehavioralDetectionService;
-pub use recording::{RecordingService, StoreSink};
+pub use recording::{QueueSink, RecordedSessions, RecordingService, SessionWithRequests, StoreSink};
 pub use reports::{Report, ReportBefore, ReportData, ReportError, ReportRequest, ReportService};
 pub use reputation::{BanAnswer, ClearedFingerprint, ReputationService};
 pub use session_cleanup::{CleanupInterrupted, CleanupReport, SessionCleanupService};

@@ -3,11 +3,14 @@
 
 mod anomaly;
 mod bad_input;
+#[path = "../../../../tests/database/mod.rs"]
+mod database;
 mod explain;
 mod geo;
 mod recount;
 mod report;
 mod same_bytes;
+mod store;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
