@@ -100,11 +100,10 @@ fn known(url: &str) -> Result<&str, WiringError> {
 /// The limits of metrics in the store at an address.
 ///
 /// # Errors
-/// [`WiringError::UnknownStore`] for an address that no adapter is for.
-#[expect(clippy::unused_async, reason = "adapters of databases connect here")]
+/// As [`connect`].
 pub async fn connect_thresholds(url: &str) -> Result<Arc<dyn AnomalyThresholdRepository>, WiringError> {
-    let scheme = url.split_once(':').map_or("", |(scheme, _)| scheme);
-    Err(WiringError::UnknownStore { scheme: scheme.to_owned() })
+    let store = PostgresStore::connect(known(url)?, &PostgresOptions::default()).await?;
+    Ok(Arc::new(store.thresholds()))
 }
 
 #[cfg(test)]

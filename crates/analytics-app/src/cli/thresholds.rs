@@ -8,6 +8,7 @@ use anyhow::anyhow;
 use clap::Subcommand;
 use serde::Serialize;
 
+use super::replay::wired;
 use super::{CliError, Format, write_json};
 use crate::wiring;
 
@@ -65,7 +66,7 @@ pub(super) fn run(command: &ThresholdsCommand, out: &mut dyn Write) -> Result<()
     };
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(CliError::failed)?;
-    let kept = runtime.block_on(wiring::connect_thresholds(url)).map_err(CliError::usage)?;
+    let kept = runtime.block_on(wiring::connect_thresholds(url)).map_err(wired)?;
     match (command, limits) {
         (ThresholdsCommand::Set(_), Some(limits)) => {
             runtime.block_on(kept.put(&limits)).map_err(CliError::failed)

@@ -69,6 +69,23 @@ async fn a_database_without_tables_is_told_what_to_do_and_migrated_once() {
     assert_eq!(analytics(&["report", "traffic-summary", "--store", &url]).status, 0);
 }
 
+#[tokio::test]
+async fn thresholds_are_listed_and_set_in_the_store() {
+    let database = TestDatabase::migrated().await;
+    let url = database.url();
+    let list = || answered(&analytics(&["thresholds", "list", "--store", &url, "--format", "json"]), "list");
+    let limits_of = |listed: &Value, metric: &str| {
+        let row = listed.as_array().unwrap().iter().find(|row| row["metric"] == metric).cloned();
+        row.map(|row| (row["warning"].as_f64().unwrap(), row["critical"].as_f64().unwrap()))
+    };
+    let before = list();
+    assert_eq!(before.as_array().unwrap().len(), 5, "{before}");
+    assert_eq!(limits_of(&before, "requests_per_minute"), Some((15.0, 30.0)));
+    let set = ["thresholds", "set", "requests_per_minute", "--warning", "20", "--critical", "40", "--store"];
+    assert_eq!(analytics(&[&set[..], &[&url]].concat()).status, 0);
+    assert_eq!(limits_of(&list(), "requests_per_minute"), Some((20.0, 40.0)));
+}
+
 #[test]
 fn a_store_that_is_away_or_unknown_is_told_without_its_password() {
     let away = analytics(&["migrate", "--store", "postgres://ann:secret@127.0.0.1:1/none"]);
