@@ -9,7 +9,7 @@ use crate::wiring;
 /// The options of `analytics migrate`.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct MigrateArgs {
-    /// Address of the database, such as postgres://user@host/database
+    /// Address of the database
     #[arg(long, value_name = "URL")]
     store: String,
     /// Text for people or JSON for programs

@@ -36,8 +36,7 @@ pub(super) struct ReplayArgs {
     /// Secret that identities are made with: 32 bytes, or 64 hexadecimal digits. Without it ids hide nothing
     #[arg(long, value_name = "FILE")]
     secret_file: Option<PathBuf>,
-    /// Keeps the sessions and their requests in this store, such as postgres://user@host/database. Doing it again keeps
-    /// nothing twice
+    /// Keeps the sessions and their requests in the store of this address. Doing it again keeps nothing twice
     #[arg(long, value_name = "URL")]
     store: Option<String>,
     /// Goes on as the one log grows, until interrupted; then prints the report
@@ -103,7 +102,7 @@ impl Keeper {
             .map_err(CliError::failed)?;
         let stores = runtime.block_on(wiring::connect(url)).map_err(wired)?;
         let service = RecordingService::new(stores.sessions, stores.requests);
-        let sink = Arc::new(RecordedSessions::new(service, Arc::new(SystemClock::default())));
+        let sink = Arc::new(RecordedSessions::new(service, Arc::new(SystemClock)));
         // The log itself is what is read again after a failure; nothing has to be written beside it.
         let policy = QueuePolicy { spill: 0, ..QueuePolicy::default() };
         let spill = SpillFile::in_memory().map_err(CliError::failed)?;
