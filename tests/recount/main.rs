@@ -4,6 +4,8 @@
 //! definitions written out once more. [`every_count_equals_a_recount`] takes the stores of any adapter.
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
+#[path = "../database/mod.rs"]
+mod database;
 mod naive;
 mod rows;
 
@@ -14,6 +16,7 @@ use analytics_domain::stats::{Days, Dimension, FilterKey, Period, ReportFilter};
 use analytics_ports::BatchLimit;
 use chrono::{DateTime, FixedOffset, TimeDelta, Utc};
 
+use database::TestDatabase;
 use naive::Naive;
 use rows::{Rows, Stores};
 
@@ -29,6 +32,20 @@ async fn in_memory_every_count_equals_a_recount() {
     })
     .await;
     assert_eq!(evicted(), 0);
+}
+
+#[tokio::test]
+async fn in_postgresql_every_count_equals_a_recount() {
+    let database = TestDatabase::migrated().await;
+    let stores = wiring::connect(&database.url()).await.unwrap();
+    every_count_equals_a_recount(&Stores {
+        sessions: stores.sessions,
+        requests: stores.requests,
+        usage: stores.usage,
+        core_stats: stores.core_stats,
+        queries: stores.queries,
+    })
+    .await;
 }
 
 /// Fills empty stores with simulated traffic and usage, and holds every answer against the recount: over the whole time,

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::step::step_at;
 use super::{Gcra, Mode, ThrottleDecision, ThrottlePolicy, ThrottleRequest, ThrottleState, instant, micros};
 
-/// As [`step`], under the ceilings of the networks that the client is in.
+/// As [`step`](super::step()), under the ceilings of the networks that the client is in.
 ///
 /// A request that any ceiling refuses is charged to none and to no quota, and the latest of their promises is given.
 /// Whatever fields a client rotates, its network admits no more than the ceiling.
