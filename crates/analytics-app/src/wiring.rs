@@ -3,26 +3,75 @@
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use analytics_inmemory::{Capacity, InMemoryReports, InMemoryRequests, InMemorySessions, InMemoryUsage};
+use analytics_inmemory::{
+    Capacity, InMemoryAnomalies, InMemoryAudit, InMemoryBans, InMemoryEngagement, InMemoryEvents,
+    InMemoryFingerprints, InMemoryLabels, InMemoryLeaders, InMemoryMlFeatures, InMemoryReports,
+    InMemoryRequests, InMemorySessions, InMemoryThresholds, InMemoryUsage, NoPartitions, StoreStats,
+};
 use analytics_ports::{
-    AnalyticsQueryRepository, AnomalyThresholdRepository, CoreStatsRepository, RequestRepository,
-    SessionRepository, UsageRepository,
+    AnalyticsQueryRepository, AnomalyEventRepository, AnomalyThresholdRepository, AuditRepository,
+    BanRepository, CoreStatsRepository, EngagementRepository, EventRepository, FingerprintRepository,
+    LabelRepository, LeaderLock, MlFeaturesRepository, PartitionUpkeep, RequestRepository, SessionRepository,
+    UsageRepository,
 };
 use analytics_postgres::{MigrateError, Migrated, OpenError, PostgresOptions, PostgresStore};
 
-/// The stores that reports are made from.
+use crate::services::jobs::JobStores;
+
+/// Every store, over one database or all in memory.
 #[derive(Clone)]
 pub struct Stores {
     /// Sessions.
     pub sessions: Arc<dyn SessionRepository>,
+    /// Events that hosts told.
+    pub events: Arc<dyn EventRepository>,
     /// Rows of requests.
     pub requests: Arc<dyn RequestRepository>,
+    /// What visitors did on pages.
+    pub engagement: Arc<dyn EngagementRepository>,
+    /// Reputations of fingerprints.
+    pub fingerprints: Arc<dyn FingerprintRepository>,
+    /// Bans.
+    pub bans: Arc<dyn BanRepository>,
+    /// What sessions are said to be.
+    pub labels: Arc<dyn LabelRepository>,
+    /// Features of sessions.
+    pub features: Arc<dyn MlFeaturesRepository>,
+    /// Who did what.
+    pub audit: Arc<dyn AuditRepository>,
+    /// Limits of metrics.
+    pub thresholds: Arc<dyn AnomalyThresholdRepository>,
+    /// Anomalies.
+    pub anomalies: Arc<dyn AnomalyEventRepository>,
     /// The use of AI providers, agents and tools.
     pub usage: Arc<dyn UsageRepository>,
     /// Reports about the platform.
     pub core_stats: Arc<dyn CoreStatsRepository>,
     /// Reports about traffic and AI providers.
     pub queries: Arc<dyn AnalyticsQueryRepository>,
+    /// Partitions of the tables that grow with traffic.
+    pub partitions: Arc<dyn PartitionUpkeep>,
+    /// Who leads in a role.
+    pub leaders: Arc<dyn LeaderLock>,
+}
+
+impl Stores {
+    /// The stores that jobs keep in order.
+    pub fn jobs(&self) -> JobStores {
+        JobStores {
+            sessions: Arc::clone(&self.sessions),
+            events: Arc::clone(&self.events),
+            requests: Arc::clone(&self.requests),
+            engagement: Arc::clone(&self.engagement),
+            usage: Arc::clone(&self.usage),
+            features: Arc::clone(&self.features),
+            audit: Arc::clone(&self.audit),
+            anomalies: Arc::clone(&self.anomalies),
+            fingerprints: Arc::clone(&self.fingerprints),
+            bans: Arc::clone(&self.bans),
+            partitions: Arc::clone(&self.partitions),
+        }
+    }
 }
 
 /// Why a store cannot be used.
@@ -42,26 +91,43 @@ pub enum WiringError {
     Migrate(#[from] MigrateError),
 }
 
-/// Empty stores in memory with room for this many sessions, as many requests, and as many rows of each kind of usage;
-/// and how to ask them how many entries have left for want of room.
+/// Empty stores in memory with room for this many rows of each kind, and how to ask them how many entries have left
+/// for want of room.
 ///
 /// # Panics
 /// Never: the capacity is not zero.
-pub fn in_memory(rows: NonZeroU32) -> (Stores, impl Fn() -> u64) {
+pub fn in_memory(rows: NonZeroU32) -> (Stores, impl Fn() -> u64 + Send + Sync) {
     let capacity = Capacity::new(rows.get()).expect("it is not zero");
     let sessions = Arc::new(InMemorySessions::new(capacity));
+    let events = Arc::new(InMemoryEvents::new(capacity));
     let requests = Arc::new(InMemoryRequests::new(capacity));
+    let engagement = Arc::new(InMemoryEngagement::new(capacity));
     let usage = Arc::new(InMemoryUsage::new(capacity, Arc::clone(&sessions)));
+    let labels = Arc::new(InMemoryLabels::new(capacity));
     let reports = InMemoryReports::new(Arc::clone(&sessions), Arc::clone(&requests), Arc::clone(&usage));
     let reports = Arc::new(reports);
     let stores = Stores {
         sessions: Arc::clone(&sessions) as _,
+        events: Arc::clone(&events) as _,
         requests: Arc::clone(&requests) as _,
+        engagement: Arc::clone(&engagement) as _,
+        fingerprints: Arc::new(InMemoryFingerprints::new(capacity)),
+        bans: Arc::new(InMemoryBans::new(capacity)),
+        labels: Arc::clone(&labels) as _,
+        features: Arc::new(InMemoryMlFeatures::new(capacity, labels)),
+        audit: Arc::new(InMemoryAudit::new(capacity)),
+        thresholds: Arc::new(InMemoryThresholds::new(capacity)),
+        anomalies: Arc::new(InMemoryAnomalies::new(capacity)),
         usage: Arc::clone(&usage) as _,
         core_stats: Arc::clone(&reports) as _,
         queries: reports,
+        partitions: Arc::new(NoPartitions),
+        leaders: Arc::new(InMemoryLeaders::new()),
     };
-    let evicted = move || sessions.stats().evicted + requests.stats().evicted + usage.stats().evicted;
+    let evicted = move || {
+        let stats = [sessions.stats(), events.stats(), requests.stats(), engagement.stats(), usage.stats()];
+        stats.iter().map(|stats: &StoreStats| stats.evicted).sum()
+    };
     (stores, evicted)
 }
 
@@ -75,10 +141,21 @@ pub async fn connect(url: &str) -> Result<Stores, WiringError> {
     let reports = Arc::new(store.reports());
     Ok(Stores {
         sessions: Arc::new(store.sessions()),
+        events: Arc::new(store.events()),
         requests: Arc::new(store.requests()),
+        engagement: Arc::new(store.engagement()),
+        fingerprints: Arc::new(store.fingerprints()),
+        bans: Arc::new(store.bans()),
+        labels: Arc::new(store.labels()),
+        features: Arc::new(store.features()),
+        audit: Arc::new(store.audit()),
+        thresholds: Arc::new(store.thresholds()),
+        anomalies: Arc::new(store.anomalies()),
         usage: Arc::new(store.usage()),
         core_stats: Arc::clone(&reports) as _,
         queries: reports,
+        partitions: Arc::new(store.upkeep()),
+        leaders: Arc::new(store.leaders()),
     })
 }
 
@@ -95,15 +172,6 @@ fn known(url: &str) -> Result<&str, WiringError> {
         "postgres" | "postgresql" => Ok(url),
         scheme => Err(WiringError::UnknownStore { scheme: scheme.to_owned() }),
     }
-}
-
-/// The limits of metrics in the store at an address.
-///
-/// # Errors
-/// As [`connect`].
-pub async fn connect_thresholds(url: &str) -> Result<Arc<dyn AnomalyThresholdRepository>, WiringError> {
-    let store = PostgresStore::connect(known(url)?, &PostgresOptions::default()).await?;
-    Ok(Arc::new(store.thresholds()))
 }
 
 #[cfg(test)]

@@ -66,7 +66,7 @@ pub(super) fn run(command: &ThresholdsCommand, out: &mut dyn Write) -> Result<()
     };
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(CliError::failed)?;
-    let kept = runtime.block_on(wiring::connect_thresholds(url)).map_err(wired)?;
+    let kept = runtime.block_on(wiring::connect(url)).map_err(wired)?.thresholds;
     match (command, limits) {
         (ThresholdsCommand::Set(_), Some(limits)) => {
             runtime.block_on(kept.put(&limits)).map_err(CliError::failed)
