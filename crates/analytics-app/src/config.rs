@@ -5,10 +5,11 @@
 //! refuses are errors that say where they stand, never a silent default.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use analytics_domain::detector::{BehavioralBotDetector, CategoryPolicy, DetectorPolicy, SevenSignalPolicy};
 use analytics_domain::reputation::ReputationPolicy;
-use analytics_domain::request::AddressPolicy;
+use analytics_domain::request::{AddressPolicy, InvalidSite, Network, RequestPolicy, SitePolicy, SiteRules};
 use analytics_domain::session::SessionPolicy;
 use analytics_domain::throttle::ThrottlePolicy;
 use analytics_domain::visit::VisitPolicy;
@@ -17,6 +18,8 @@ use figment::providers::Env;
 use figment::value::{Dict, Map, Value};
 use figment::{Figment, Metadata, Profile, Provider};
 use serde::{Deserialize, Serialize};
+
+use crate::live::{LivePolicy, PrivacyPolicy};
 
 /// Everything that can be configured, checked.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
@@ -35,6 +38,42 @@ pub struct Settings {
     pub site: SiteSettings,
     /// How logs are replayed.
     pub replay: ReplaySettings,
+    /// How live traffic is watched.
+    pub live: LiveSettings,
+    /// What of a person is kept.
+    pub privacy: PrivacyPolicy,
+}
+
+/// How live traffic is watched.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LiveSettings {
+    /// Visitors remembered at once, at least 1. Default 200,000, about 400 MB when all of them are there.
+    pub capacity: u32,
+    /// Rows of each kind that a store in memory keeps, at least 1. Default 500,000: a day of 500,000 requests, about
+    /// 500 MB when it is full.
+    pub memory_rows: u32,
+    /// Milliseconds that a decision may take before the request passes unseen, 1 to 10,000. Default 50.
+    pub patience_ms: u32,
+    /// URLs that the site shows to nobody, such as `/trap`; who asks for one is hostile. Default none.
+    pub traps: Vec<String>,
+    /// Beginnings of paths that are never refused, such as `/healthz`. Default none.
+    pub exempt_paths: Vec<String>,
+    /// Networks that are never refused. Default none.
+    pub exempt_networks: Vec<Network>,
+}
+
+impl Default for LiveSettings {
+    fn default() -> Self {
+        Self {
+            capacity: 200_000,
+            memory_rows: 500_000,
+            patience_ms: 50,
+            traps: Vec::new(),
+            exempt_paths: Vec::new(),
+            exempt_networks: Vec::new(),
+        }
+    }
 }
 
 /// What is known of the site.
@@ -74,6 +113,23 @@ impl Default for ReplaySettings {
 }
 
 impl Settings {
+    /// How live requests are read and what of them is kept.
+    ///
+    /// # Errors
+    /// [`InvalidSite`] for a host that is none.
+    pub fn live(&self) -> Result<LivePolicy, InvalidSite> {
+        let site = SitePolicy::new(SiteRules { hosts: self.site.hosts.clone(), ..SiteRules::default() })?;
+        Ok(LivePolicy {
+            request: RequestPolicy { address: self.client.clone(), site },
+            site: self.site.hosts.first().cloned().unwrap_or_default(),
+            traps: self.live.traps.clone(),
+            exempt_paths: self.live.exempt_paths.clone(),
+            exempt_networks: self.live.exempt_networks.clone(),
+            privacy: self.privacy,
+            patience: Duration::from_millis(self.live.patience_ms.into()),
+        })
+    }
+
     /// The rules that a request meets.
     pub fn visit(&self) -> VisitPolicy {
         VisitPolicy {
@@ -212,6 +268,8 @@ struct Written {
     client: AddressPolicy,
     site: SiteSettings,
     replay: ReplaySettings,
+    live: LiveSettings,
+    privacy: PrivacyPolicy,
 }
 
 /// The file that errors may be about.
@@ -261,6 +319,13 @@ impl Context<'_> {
             "replay.lateness_seconds",
             "0 to 86400 seconds",
         )?;
+        let live = &written.live;
+        check(live.capacity >= 1, "live.capacity", "at least 1")?;
+        check(live.memory_rows >= 1, "live.memory_rows", "at least 1")?;
+        check((1..=10_000).contains(&live.patience_ms), "live.patience_ms", "1 to 10000 milliseconds")?;
+        for (key, paths) in [("live.traps", &live.traps), ("live.exempt_paths", &live.exempt_paths)] {
+            check(paths.iter().all(|path| path.starts_with('/')), key, "paths that begin with a slash")?;
+        }
         Ok(Settings {
             session: written.session,
             detector,
@@ -269,6 +334,8 @@ impl Context<'_> {
             client: written.client,
             site: written.site,
             replay: written.replay,
+            live: written.live,
+            privacy: written.privacy,
         })
     }
 

@@ -46,9 +46,7 @@ impl SystemIds {
     /// # Errors
     /// When the system has no randomness to give.
     pub fn new() -> Result<Self, getrandom::Error> {
-        let mut seed = [0; 32];
-        getrandom::fill(&mut seed)?;
-        Ok(Self { chance: Mutex::new(ChaCha20Rng::from_seed(seed)) })
+        Ok(Self { chance: Mutex::new(ChaCha20Rng::from_seed(random()?)) })
     }
 
     fn draw(&self) -> u128 {
@@ -113,6 +111,16 @@ impl Stopwatch {
     }
 }
 
+/// Bytes that nobody can guess, for a secret.
+///
+/// # Errors
+/// When the system has no randomness to give.
+pub fn random<const N: usize>() -> Result<[u8; N], getrandom::Error> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes)?;
+    Ok(bytes)
+}
+
 /// A flag that goes up when the process is asked to end by an interrupt (Ctrl-C) or a termination signal.
 ///
 /// From then on neither ends the process by itself; a second one does.
@@ -141,6 +149,43 @@ pub fn stop_flag() -> std::io::Result<Arc<AtomicBool>> {
         });
     });
     Ok(stop)
+}
+
+/// The wish of whoever runs the process that it ends: an interrupt (Ctrl-C) or a termination signal.
+#[derive(Debug)]
+pub struct StopSignal {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+/// Listens for the wish to end; from now on the signals do not end the process by themselves.
+///
+/// # Errors
+/// When the system refuses to listen for signals, and outside a runtime with I/O.
+pub fn stop_signal() -> std::io::Result<StopSignal> {
+    use tokio::signal::unix::{SignalKind, signal};
+    Ok(StopSignal {
+        interrupt: signal(SignalKind::interrupt())?,
+        terminate: signal(SignalKind::terminate())?,
+    })
+}
+
+impl StopSignal {
+    /// Waits until it is wished. A second signal ends the process at once.
+    pub async fn asked(mut self) {
+        self.either().await;
+        tokio::spawn(async move {
+            self.either().await;
+            std::process::exit(SECOND_SIGNAL);
+        });
+    }
+
+    async fn either(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
 }
 
 /// The time to tell when this one was told last, this long ago, and the machine's clock shows `wall`.

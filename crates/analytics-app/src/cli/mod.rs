@@ -11,6 +11,7 @@ mod migrate;
 mod progress;
 mod replay;
 mod report;
+mod serve;
 mod settings;
 pub mod simulate;
 mod thresholds;
@@ -58,6 +59,8 @@ enum Command {
     Explain(explain::ExplainArgs),
     /// Shows one report over a store, or over logs that are replayed
     Report(Box<report::ReportArgs>),
+    /// Serves decisions, beacons, reports and the dashboard over HTTP
+    Serve(Box<serve::ServeArgs>),
     /// Brings a database to the newest schema
     Migrate(migrate::MigrateArgs),
     /// Reads user agents, one a line, and writes what each tells as one JSON object a line
@@ -143,6 +146,7 @@ fn run(command: Command, out: &mut dyn Write) -> Result<(), CliError> {
         Command::Replay(args) => replay::run(&args, out),
         Command::Explain(args) => explain::run(&args, out),
         Command::Report(args) => report::run(&args, out),
+        Command::Serve(args) => serve::run(&args, out),
         Command::Migrate(args) => migrate::run(&args, out),
         Command::ClassifyUa => classify_ua::run(&mut io::stdin().lock(), out).map_err(CliError::failed),
         Command::Simulate(args) => {

@@ -1,7 +1,6 @@
 //! `analytics report`: one report over a store, or over logs that are replayed into a store in memory.
 
 mod render;
-mod zone;
 
 use std::io::Write;
 use std::num::NonZeroU32;
@@ -14,7 +13,6 @@ use anyhow::{Context, anyhow};
 use chrono::{DateTime, TimeDelta, TimeZone, Utc};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
-use self::zone::Zone;
 use super::progress::Progress;
 use super::replay::{inputs, open_geo, refused, wired};
 use super::settings::SettingsArgs;
@@ -24,6 +22,7 @@ use crate::replay::Replay;
 use crate::services::{RecordingService, Report, ReportError, ReportRequest, ReportService};
 use crate::system::SystemClock;
 use crate::wiring::{self, Stores};
+use crate::zone::Zone;
 
 /// The options of `analytics report`.
 #[derive(Debug, Clone, clap::Args)]

@@ -19,7 +19,9 @@ pub mod text;
 
 pub use anomalies::{AnomalyRow, AnomalySummary};
 pub use order::OrderCounters;
+pub(crate) use read::{Agent, facts_of as referrer_facts};
 pub use record::RecordSink;
+pub(crate) use record::{client_of, declared_of, verdict_of};
 pub use report::{
     BadExample, Bounds, ClassSummary, DeclaredRow, InputSummary, LevelRow, LogRow, NamedRow, Period, Report,
     SignalRow,

@@ -431,7 +431,8 @@ impl ReferrerCache {
     }
 }
 
-fn facts_of(referrer: &Referrer<'_>) -> ReferrerFacts {
+/// What the rules need of a referrer.
+pub(crate) fn facts_of(referrer: &Referrer<'_>) -> ReferrerFacts {
     match *referrer {
         Referrer::Unobserved => ReferrerFacts::Unobserved,
         Referrer::Missing | Referrer::Unreadable => ReferrerFacts::Missing,

@@ -121,7 +121,7 @@ pub(crate) fn records(
         fingerprint,
         user: None,
         network: None,
-        client: agent.as_deref().map_or_else(SessionClient::default, |agent| client(text, &agent.read)),
+        client: agent.as_deref().map_or_else(SessionClient::default, |agent| client_of(text, &agent.read)),
         origin: SessionOrigin {
             channel: ended.tag.channel.unwrap_or(analytics_domain::request::Channel::Direct),
             referrer_host: held.referrer_host,
@@ -134,7 +134,10 @@ pub(crate) fn records(
         last_activity_at: whole(ended.session.last).max(started_at),
         end_reason: Some(ended.reason),
         counters,
-        verdict: Some(verdict(&ended.verdict, agent.as_deref().map(|agent| &agent.read))),
+        verdict: Some(verdict_of(
+            &ended.verdict,
+            agent.as_deref().and_then(|agent| declared_of(&agent.read)),
+        )),
         throttle_level: held.level,
         max_throttle_level: ended.session.max_level.max(held.level),
     };
@@ -143,7 +146,8 @@ pub(crate) fn records(
     Some((session, requests))
 }
 
-fn client(text: &str, read: &UserAgent) -> SessionClient {
+/// What a session keeps of its agent.
+pub(crate) fn client_of(text: &str, read: &UserAgent) -> SessionClient {
     let name = |product: &Option<Product>| product.map(|product| Text::cut(product.name));
     let version = |product: &Option<Product>| {
         product.and_then(|product| product.version).map(|version| Text::cut(version.as_str()))
@@ -159,14 +163,19 @@ fn client(text: &str, read: &UserAgent) -> SessionClient {
     }
 }
 
-fn verdict(verdict: &Verdict, agent: Option<&UserAgent>) -> SessionVerdict {
-    let declared = agent.and_then(|agent| agent.declared.as_ref());
+/// What an agent declares itself to be, if automation.
+pub(crate) fn declared_of(agent: &UserAgent) -> Option<DeclaredAs> {
+    let declared = agent.declared.as_ref()?;
+    Some(DeclaredAs { kind: declared.kind, name: Some(Text::cut(&declared.name)) })
+}
+
+/// A verdict as a session keeps it.
+pub(crate) fn verdict_of(verdict: &Verdict, declared: Option<DeclaredAs>) -> SessionVerdict {
     SessionVerdict {
         class: verdict.class,
         score: points(verdict.score),
         hostile: verdict.hostile,
-        declared: declared
-            .map(|declared| DeclaredAs { kind: declared.kind, name: Some(Text::cut(&declared.name)) }),
+        declared,
         signals: SignalList::first_of(verdict.signals.iter().map(summary)),
         ruleset_version: Text::cut(verdict.ruleset_version),
     }

@@ -1,16 +1,19 @@
 //! Deciding about traffic, live or replayed: all visitors, all site facts, one step a request.
 
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
+use analytics_domain::detector::profile::TrackerMarks;
 use analytics_domain::detector::{Class, Observation, Verdict};
+use analytics_domain::reputation::HumanClearance;
 use analytics_domain::session::EndReason;
 use analytics_domain::site::{Finding, SiteFacts};
 use analytics_domain::throttle::ThrottleLevel;
 use analytics_domain::visit::{
-    Client, ClientKey, Output, SHARDS, Shard, ShardCounters, Step, VisitPolicy, shard_of,
+    Client, ClientKey, Output, SHARDS, Shard, ShardCounters, Step, VisitPolicy, Visitor, shard_of,
 };
 use chrono::{DateTime, TimeDelta, Utc};
-use parking_lot::{Mutex, RwLock};
+use parking_lot::{Mutex, MutexGuard, RwLock};
 
 /// All visitors and what is known of the site.
 ///
@@ -73,21 +76,80 @@ impl<T: Default> TrafficService<T> {
 
     /// Decides about one live request, beside any number of other callers.
     pub fn decide(&self, client: Client<'_>, request: &Observation<'_>, now: DateTime<Utc>) -> (Step, Class) {
-        self.close_minutes(now);
+        self.advance(now);
+        let shard = self.shards[shard_of(client.network)].lock();
+        self.decide_in(shard, client, request, now, |step, class, _| (*step, class))
+    }
+
+    /// Decides about one live request and hands what came of it to `then`, with what is kept beside the session. `None`,
+    /// and nothing was counted, when others of the same part of the address space held it up for longer than `patience`.
+    pub fn decide_within<R>(
+        &self,
+        client: Client<'_>,
+        request: &Observation<'_>,
+        now: DateTime<Utc>,
+        patience: Duration,
+        then: impl FnOnce(&Step, Class, &mut T) -> R,
+    ) -> Option<R> {
+        self.advance(now);
+        let shard = self.shards[shard_of(client.network)].try_lock_for(patience)?;
+        Some(self.decide_in(shard, client, request, now, then))
+    }
+
+    /// Counts the answer to a live request that was decided before its status was known: the same request again, with the
+    /// status. `then` is handed what is kept beside the session; `None` for a visitor that has left.
+    pub fn answered<R>(
+        &self,
+        key: &ClientKey,
+        request: &Observation<'_>,
+        now: DateTime<Utc>,
+        then: impl FnOnce(&mut T) -> R,
+    ) -> Option<R> {
         let mut out = Output::default();
-        let (step, class) = {
-            let site = self.site.read();
-            let mut shard = self.shards[shard_of(client.network)].lock();
-            let (step, class, _) = shard.step(&self.policy, &site, client, request, now, &mut out);
-            (step, class)
+        let answer = {
+            let mut shard = self.shards[shard_of(key.network)].lock();
+            shard.answered(&self.policy, key, request, now, &mut out).map(then)
         };
-        if !out.findings.is_empty() {
-            self.found[shard_of(client.network)].lock().append(&mut out.findings);
-        }
-        if !out.is_empty() {
-            self.left.lock().append(&mut out);
-        }
-        (step, class)
+        self.leave(out);
+        answer
+    }
+
+    /// Takes in what the tracker told of the open session of a client; `false` where there is none.
+    pub fn tracked(&self, key: &ClientKey, marks: TrackerMarks, now: DateTime<Utc>) -> bool {
+        let site = self.site.read();
+        self.shards[shard_of(key.network)].lock().tracked(&self.policy, &site, key, marks, now)
+    }
+
+    /// Ends the open session of a client; `false` where there is none.
+    pub fn end(&self, key: &ClientKey, reason: EndReason, now: DateTime<Utc>) -> bool {
+        let mut out = Output::default();
+        let ended = {
+            let site = self.site.read();
+            let mut shard = self.shards[shard_of(key.network)].lock();
+            shard.end(&self.policy, &site, key, reason, now, &mut out)
+        };
+        self.leave(out);
+        ended
+    }
+
+    /// Takes every visitor for a person for whom this holds, and answers what was cleared. It looks at all of them.
+    pub fn clear_as_human(
+        &self,
+        now: DateTime<Utc>,
+        mut is: impl FnMut(&Visitor<T>) -> bool,
+    ) -> Vec<HumanClearance> {
+        let clear = |shard: &Mutex<Shard<T>>| shard.lock().clear_as_human(&self.policy, now, &mut is);
+        self.shards.iter().flat_map(clear).collect()
+    }
+
+    /// The key of a visitor for whom this holds; `None` when there is none. It looks at all of them.
+    pub fn find(&self, mut is: impl FnMut(&Visitor<T>) -> bool) -> Option<ClientKey> {
+        self.shards.iter().find_map(|shard| shard.lock().find(&mut is))
+    }
+
+    /// What `with` sees of the visitor of this key; `None` when it is not known.
+    pub fn visitor<R>(&self, key: &ClientKey, with: impl FnOnce(&mut Visitor<T>) -> R) -> Option<R> {
+        self.shards[shard_of(key.network)].lock().visitor_mut(key).map(with)
     }
 
     /// What the open session of a client is taken for now, with every reason; `None` without an open session.
@@ -128,8 +190,38 @@ impl<T: Default> TrafficService<T> {
         self.shards.iter().fold(ShardCounters::default(), |sum, shard| sum.plus(shard.lock().counters()))
     }
 
-    /// Closes the minutes before `now`'s, once, whoever comes first.
-    fn close_minutes(&self, now: DateTime<Utc>) {
+    fn decide_in<R>(
+        &self,
+        mut shard: MutexGuard<'_, Shard<T>>,
+        client: Client<'_>,
+        request: &Observation<'_>,
+        now: DateTime<Utc>,
+        then: impl FnOnce(&Step, Class, &mut T) -> R,
+    ) -> R {
+        let mut out = Output::default();
+        let answer = {
+            let site = self.site.read();
+            let (step, class, kept) = shard.step(&self.policy, &site, client, request, now, &mut out);
+            then(&step, class, kept)
+        };
+        drop(shard);
+        if !out.findings.is_empty() {
+            self.found[shard_of(client.network)].lock().append(&mut out.findings);
+        }
+        self.leave(out);
+        answer
+    }
+
+    /// Keeps what a live request left behind until it is taken.
+    fn leave(&self, mut out: Output<T>) {
+        if !out.is_empty() {
+            self.left.lock().append(&mut out);
+        }
+    }
+
+    /// Closes the minutes before `now`'s, once, whoever comes first. Requests do it by themselves; where none come,
+    /// whoever waits for sessions to end does.
+    pub fn advance(&self, now: DateTime<Utc>) {
         let minute = minute_of(now);
         let open = self.minute.load(Ordering::Acquire);
         if minute <= open
@@ -146,9 +238,7 @@ impl<T: Default> TrafficService<T> {
         }
         let found = self.found.iter().flat_map(|found| std::mem::take(&mut *found.lock()));
         self.site.write().learn(found.chain(out.findings.drain(..)), start.timestamp_micros());
-        if !out.is_empty() {
-            self.left.lock().append(&mut out);
-        }
+        self.leave(out);
     }
 }
 

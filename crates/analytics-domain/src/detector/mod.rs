@@ -17,6 +17,7 @@
 //! assert!(!verdict.class.is_bot(), "one weak signal flags nobody");
 //! ```
 
+mod header_marks;
 mod observation;
 pub mod policy;
 pub mod profile;

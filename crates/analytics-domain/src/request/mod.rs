@@ -32,7 +32,7 @@ pub use network::{ClientNetwork, InvalidIpv6Prefix, Ipv6Prefix, Neighbourhood, N
 pub use policy::RequestPolicy;
 pub use probe::{Probe, ProbeKind, ProbeStrength};
 pub use referrer::{Referrer, ReferrerSource};
-pub use session_analytics::{RawRequest, SessionAnalytics};
+pub use session_analytics::{RawRequest, SessionAnalytics, entry_url};
 pub use site::{InvalidSite, PathRule, SitePolicy, SiteRules};
 pub use target::{Hints, PathHash, Target};
 pub use utm::{Utm, UtmTags};

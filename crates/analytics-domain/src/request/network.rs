@@ -240,12 +240,19 @@ pub enum Neighbourhood {
     V6(u64),
 }
 
+impl Neighbourhood {
+    /// The block itself.
+    pub fn network(self) -> Network {
+        match self {
+            Self::V4(bits) => Network::v4(bits, 24),
+            Self::V6(bits) => Network::v6(u128::from(bits) << 64, 48),
+        }
+    }
+}
+
 impl fmt::Display for Neighbourhood {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match *self {
-            Self::V4(bits) => Network::v4(bits, 24).fmt(f),
-            Self::V6(bits) => Network::v6(u128::from(bits) << 64, 48).fmt(f),
-        }
+        self.network().fmt(f)
     }
 }
 

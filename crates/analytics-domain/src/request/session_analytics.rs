@@ -144,8 +144,8 @@ impl SessionAnalytics {
     }
 }
 
-/// The URL of a request. The scheme is that of the target, or `https`, since neither request line nor fields tell.
-fn entry_url(policy: &RequestPolicy, request: &RawRequest<'_>) -> String {
+/// The URL of a request, cut to 1,024 bytes. The scheme is that of the target, or `https`, since neither request line nor fields tell.
+pub fn entry_url(policy: &RequestPolicy, request: &RawRequest<'_>) -> String {
     let target = request.target.split('#').next().unwrap_or_default();
     let host = request.header("host").filter(|host| super::referrer::host_of(host).is_some());
     let known = host.filter(|host| {

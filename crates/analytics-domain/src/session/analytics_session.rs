@@ -99,7 +99,7 @@ pub struct SessionUpdate {
 }
 
 /// The page that a session began with.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LandingPage {
     /// The path.
     pub path: Text<1024>,

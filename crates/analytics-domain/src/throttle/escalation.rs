@@ -51,6 +51,22 @@ pub enum LevelReason {
     LabelledHuman,
 }
 
+impl LevelReason {
+    /// The name on the wire and in stores.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::DecisiveFact => "decisive_fact",
+            Self::Refusals => "refusals",
+            Self::ErrorShare => "error_share",
+            Self::RequestRate => "request_rate",
+            Self::HostileVerdict => "hostile_verdict",
+            Self::BotScore => "bot_score",
+            Self::CooledDown => "cooled_down",
+            Self::LabelledHuman => "labelled_human",
+        }
+    }
+}
+
 /// One change of level, for the history.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LevelChange {

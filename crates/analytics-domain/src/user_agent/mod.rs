@@ -38,6 +38,7 @@ pub struct UserAgent {
     /// The engine with the major version that dates it, whatever the browser calls itself.
     pub engine: Option<(Engine, u16)>,
     mozilla: bool,
+    web_view: bool,
 }
 
 impl UserAgent {
@@ -78,6 +79,7 @@ impl UserAgent {
             os,
             declared,
             mozilla: text.starts_with("Mozilla/"),
+            web_view: text.contains("; wv)"),
         }
     }
 
@@ -90,6 +92,11 @@ impl UserAgent {
     /// Whether this claims to be a browser that shows text only: it loads no assets by design.
     pub fn is_text_only(&self) -> bool {
         self.browser.is_some_and(|browser| matches!(browser.name, "ELinks" | "Links" | "Lynx" | "w3m"))
+    }
+
+    /// Whether it is a page shown inside an app by Android's `WebView`.
+    pub const fn is_web_view(&self) -> bool {
+        self.web_view
     }
 
     /// The day on which the major version of the engine was released; `None` for an engine or version not known.

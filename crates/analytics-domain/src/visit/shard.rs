@@ -1,5 +1,6 @@
 //! One of the fixed parts that all visitors are divided into, by client network.
 
+use alloc::vec::Vec;
 use core::mem;
 
 use chrono::{DateTime, Utc};
@@ -11,9 +12,9 @@ use super::output::Output;
 use super::step::{Step, Surroundings, VisitPolicy};
 use super::table::Table;
 use super::visitor::{Client, ClientKey, Visitor};
-use crate::detector::profile::ASSET_WAIT_US;
+use crate::detector::profile::{ASSET_WAIT_US, TrackerMarks};
 use crate::detector::{Class, Observation, Verdict, Verification};
-use crate::reputation::protection;
+use crate::reputation::{HumanClearance, protection};
 use crate::request::{ClientNetwork, Neighbourhood};
 use crate::session::EndReason;
 use crate::site::SiteFacts;
@@ -165,6 +166,101 @@ impl<T: Default> Shard<T> {
         (step, visitor.assessment.class, &mut visitor.tag)
     }
 
+    /// Counts the answer to a request that was stepped before its status was known: the same request again, with the
+    /// status. Returns what the host keeps beside the session; `None` for a visitor that has left.
+    pub fn answered(
+        &mut self,
+        policy: &VisitPolicy,
+        key: &ClientKey,
+        request: &Observation<'_>,
+        now: DateTime<Utc>,
+        out: &mut Output<T>,
+    ) -> Option<&mut T> {
+        let slot = self.visitors.find(key)?;
+        let visitor = self.visitors.get_mut(slot);
+        visitor.answered(policy, request, now, out);
+        let place = visitor.place(policy, now);
+        self.visitors.touch(slot, place);
+        Some(&mut self.visitors.get_mut(slot).tag)
+    }
+
+    /// Takes in what the tracker told of an open session; `false` where there is none.
+    pub fn tracked(
+        &mut self,
+        policy: &VisitPolicy,
+        site: &SiteFacts,
+        key: &ClientKey,
+        report: TrackerMarks,
+        now: DateTime<Utc>,
+    ) -> bool {
+        let Some(slot) = self.visitors.find(key) else { return false };
+        let visitor = self.visitors.get_mut(slot);
+        if visitor.session.is_none() {
+            return false;
+        }
+        visitor.tracked(policy, site, report, now);
+        true
+    }
+
+    /// Takes every visitor for a person whose kept part this holds for; answers what was cleared.
+    pub fn clear_as_human(
+        &mut self,
+        policy: &VisitPolicy,
+        now: DateTime<Utc>,
+        mut is: impl FnMut(&Visitor<T>) -> bool,
+    ) -> Vec<HumanClearance> {
+        let found: Vec<u32> = self.slots().filter(|&slot| is(self.visitors.get(slot))).collect();
+        let clear = |slot| {
+            let visitor = self.visitors.get_mut(slot);
+            let clearance = visitor.clear_as_human(policy, now);
+            let place = visitor.place(policy, now);
+            self.visitors.touch(slot, place);
+            clearance
+        };
+        found.into_iter().map(clear).collect()
+    }
+
+    /// Ends the open session of a client for this reason; `false` where there is none.
+    pub fn end(
+        &mut self,
+        policy: &VisitPolicy,
+        site: &SiteFacts,
+        key: &ClientKey,
+        reason: EndReason,
+        now: DateTime<Utc>,
+        out: &mut Output<T>,
+    ) -> bool {
+        let Some(slot) = self.visitors.find(key) else { return false };
+        let visitor = self.visitors.get_mut(slot);
+        let was_open = visitor.session.is_some();
+        let was_bare = visitor.is_bare();
+        visitor.end(policy, site, reason, out);
+        let place = visitor.place(policy, now);
+        let (home, is_bare) = (visitor.home, visitor.is_bare());
+        self.keep_company(key, home, was_bare, is_bare);
+        self.visitors.touch(slot, place);
+        was_open
+    }
+
+    /// The key of a visitor for whom this holds; `None` when there is none. It looks at all of them.
+    pub fn find(&self, mut is: impl FnMut(&Visitor<T>) -> bool) -> Option<ClientKey> {
+        self.slots()
+            .map(|slot| self.visitors.get(slot))
+            .find(|visitor| is(visitor))
+            .map(|visitor| visitor.key)
+    }
+
+    /// The visitor of this key; `None` when it is not known or has left.
+    pub fn visitor(&self, key: &ClientKey) -> Option<&Visitor<T>> {
+        Some(self.visitors.get(self.visitors.find(key)?))
+    }
+
+    /// The visitor of this key, to change what the host keeps beside it.
+    pub fn visitor_mut(&mut self, key: &ClientKey) -> Option<&mut Visitor<T>> {
+        let slot = self.visitors.find(key)?;
+        Some(self.visitors.get_mut(slot))
+    }
+
     /// What the open session of a client is taken for now, with every reason; `None` without an open session.
     pub fn explain(&self, policy: &VisitPolicy, site: &SiteFacts, key: &ClientKey) -> Option<Verdict> {
         let visitor = self.visitors.get(self.visitors.find(key)?);
@@ -223,6 +319,14 @@ impl<T: Default> Shard<T> {
                 self.keep_company(&key, home, was_bare, is_bare);
             }
         }
+    }
+
+    /// Every visitor, list by list, oldest first.
+    fn slots(&self) -> impl Iterator<Item = u32> {
+        let younger = |&slot: &u32| self.visitors.younger(slot);
+        Place::ALL
+            .into_iter()
+            .flat_map(move |place| core::iter::successors(self.visitors.oldest(place), younger))
     }
 
     fn end_quiet(&mut self, policy: &VisitPolicy, site: &SiteFacts, now: DateTime<Utc>, out: &mut Output<T>) {
@@ -344,8 +448,8 @@ impl<T: Default> Shard<T> {
     }
 
     /// The visitors, list by list, oldest first.
-    pub(super) fn remembered(&self) -> alloc::vec::Vec<&Visitor<T>> {
-        let mut all = alloc::vec::Vec::new();
+    pub(super) fn remembered(&self) -> Vec<&Visitor<T>> {
+        let mut all = Vec::new();
         for place in Place::ALL {
             let mut at = self.visitors.oldest(place);
             while let Some(slot) = at {

@@ -7,11 +7,12 @@ use chrono::{DateTime, Utc};
 
 use super::output::{BannedPart, Output};
 use super::visitor::{EndedSession, OpenSession, Settled, Visitor};
-use crate::detector::profile::ASSET_WAIT_US;
+use crate::detector::profile::{ASSET_WAIT_US, TrackerMarks};
 use crate::detector::{BehavioralBotDetector, Observation};
 use crate::ids::FingerprintHash;
 use crate::reputation::{
-    self, ChargedFacts, FlagReason, NetworkFacts, NetworkReputation, ReputationChange, ReputationPolicy,
+    self, ChargedFacts, FlagReason, HumanClearance, NetworkFacts, NetworkReputation, ReputationChange,
+    ReputationPolicy,
 };
 use crate::request::Network;
 use crate::session::{EndReason, SessionPolicy};
@@ -262,6 +263,50 @@ impl<T: Default> Visitor<T> {
             }
         }
         decision
+    }
+}
+
+impl<T: Default> Visitor<T> {
+    /// Counts the answer to a request that was stepped without a status.
+    pub(super) fn answered(
+        &mut self,
+        policy: &VisitPolicy,
+        request: &Observation<'_>,
+        now: DateTime<Utc>,
+        out: &mut Output<T>,
+    ) {
+        self.profile.answered(request);
+        let Some(status) = request.status.filter(|_| request.charged()) else { return };
+        if let Some(change) = throttle::observe_status(&policy.throttle, &mut self.throttle, status, now) {
+            out.levels.push((self.key, change));
+            if let Some(session) = &mut self.session {
+                session.max_level = session.max_level.max(change.to);
+            }
+        }
+    }
+
+    /// Takes in what the tracker told, and weighs the open session again; signs of a person mend the reputation.
+    pub(super) fn tracked(
+        &mut self,
+        policy: &VisitPolicy,
+        site: &SiteFacts,
+        report: TrackerMarks,
+        now: DateTime<Utc>,
+    ) {
+        let marks = &mut self.profile.tracker;
+        marks.automated |= report.automated;
+        marks.implausible |= report.implausible;
+        marks.engaged |= report.engaged;
+        if report.engaged && !report.automated && !report.implausible {
+            reputation::observe_engagement(&policy.reputation, &mut self.reputation, now);
+        }
+        self.assessment = policy.detector.assess(&self.subject(site));
+    }
+
+    /// Takes the visitor for a person, since somebody labelled its session so: level, flags and ban go.
+    pub(super) fn clear_as_human(&mut self, policy: &VisitPolicy, now: DateTime<Utc>) -> HumanClearance {
+        self.history.flagged = false;
+        reputation::clear_as_human(&policy.reputation, &mut self.throttle, &mut self.reputation, now)
     }
 }
 

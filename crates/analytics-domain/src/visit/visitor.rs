@@ -171,9 +171,26 @@ impl<T> Visitor<T> {
         self.throttle.level()
     }
 
+    /// What is remembered of its conduct.
+    pub const fn reputation(&self) -> &ReputationState {
+        &self.reputation
+    }
+
+    /// Flags it until a person clears it; what is remembered of its conduct now.
+    pub fn flag(&mut self) -> ReputationState {
+        self.reputation.flag();
+        self.history.flagged = true;
+        self.reputation
+    }
+
     /// What the host keeps beside the open session.
     pub const fn tag(&self) -> &T {
         &self.tag
+    }
+
+    /// What the host keeps beside the open session, to change it.
+    pub const fn tag_mut(&mut self) -> &mut T {
+        &mut self.tag
     }
 
     pub(super) fn subject<'a>(&'a self, site: &'a SiteFacts) -> Subject<'a> {

@@ -32,6 +32,25 @@ pub struct IngestCounters {
     pub lost: u64,
 }
 
+impl IngestCounters {
+    /// Every count with its name and what it says, for those who publish them.
+    pub const fn named(&self) -> [(&'static str, &'static str, u64); 11] {
+        [
+            ("accepted_total", "Records taken into the queue.", self.accepted),
+            ("recovered_total", "Records found in the spill file at the start.", self.recovered),
+            ("stored_total", "Records new to the store.", self.stored),
+            ("repeated_total", "Records that were in the store already.", self.repeated),
+            ("spilled_total", "Records written to the spill file.", self.spilled),
+            ("waiting_in_spill", "Records in the spill file and in nothing else yet.", self.waiting_in_spill),
+            ("retried_total", "Calls of the store made again after a failure.", self.retried),
+            ("refused_full_total", "Records refused for want of room.", self.refused_full),
+            ("refused_closed_total", "Records refused since the queue was closing.", self.refused_closed),
+            ("rejected_total", "Records that the store refused for good.", self.rejected),
+            ("lost_total", "Records taken and lost at the end.", self.lost),
+        ]
+    }
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Counters {
     accepted: AtomicU64,

@@ -334,6 +334,12 @@ impl SessionProfile {
         }
     }
 
+    /// Counts the answer to a request that was observed before its status was known, as live traffic is; the same request
+    /// again, with the status. A page view that turns out to be sent elsewhere stays one.
+    pub fn answered(&mut self, request: &Observation<'_>) {
+        self.count_status(request);
+    }
+
     fn count_status(&mut self, request: &Observation<'_>) {
         let Some(status) = request.status else { return };
         self.counts.not_modified += u32::from(status == 304);

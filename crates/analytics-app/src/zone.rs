@@ -1,4 +1,4 @@
-//! The zone of dates and days, as an option.
+//! The zone of dates and days, as it is asked for.
 
 use std::str::FromStr;
 
@@ -7,7 +7,7 @@ use chrono_tz::Tz;
 
 /// A zone: UTC, a fixed offset, or one of the IANA database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Zone {
+pub(crate) enum Zone {
     /// UTC.
     Utc,
     /// Always so far from UTC.
@@ -19,7 +19,7 @@ pub(super) enum Zone {
 impl Zone {
     /// The time that a text says: one with its own offset, or the first instant of a date in this zone. `None` for other
     /// texts; what is below a microsecond is cut off.
-    pub(super) fn moment(self, text: &str) -> Option<DateTime<Utc>> {
+    pub(crate) fn moment(self, text: &str) -> Option<DateTime<Utc>> {
         if let Ok(date) = text.parse::<NaiveDate>() {
             return match self {
                 Self::Utc => first_instant(date, &Utc),

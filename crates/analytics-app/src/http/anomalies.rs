@@ -1,0 +1,169 @@
+//! Limits of metrics, and what was out of the ordinary.
+
+use analytics_domain::anomaly::{AnomalyEvent, AnomalyThreshold, MetricName, Thresholds};
+use analytics_domain::ids::AnomalyEventId;
+use analytics_ports::{AnomalyEventCursor, AnomalyEventFilter, BatchLimit, PageRequest};
+use axum::response::{IntoResponse, Response};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::State;
+use super::access::Admin;
+use super::extract::{Asked, Json, Path};
+use super::problem::{Problem, ProblemKind};
+
+/// The limits of one metric.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Limits {
+    /// The metric, such as `error_rate`.
+    metric: String,
+    /// From this value on it is a warning.
+    warning: f64,
+    /// From this value on it is critical.
+    critical: f64,
+}
+
+/// Which anomalies, and from where in the list.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct EventsQuery {
+    /// Those of this metric.
+    metric: Option<String>,
+    /// Those that go on, or those that are over.
+    open: Option<bool>,
+    /// Those that a person took note of, or the others.
+    acknowledged: Option<bool>,
+    /// Opened at this time or after it.
+    #[param(value_type = Option<String>, format = DateTime)]
+    from: Option<DateTime<Utc>>,
+    /// Opened before this time.
+    #[param(value_type = Option<String>, format = DateTime)]
+    to: Option<DateTime<Utc>>,
+    /// The most events, 1 to 10,000. Default 50.
+    limit: Option<u32>,
+    /// What the page before named as `next`.
+    after: Option<String>,
+}
+
+#[derive(Serialize)]
+struct EventsPage {
+    events: Vec<AnomalyEvent>,
+    next: Option<String>,
+}
+
+/// The limits: those of the store, and the defaults that it does not replace.
+#[utoipa::path(
+    get, path = "/v1/anomaly/thresholds", tag = "anomalies",
+    responses(
+        (status = 200, description = "The limits by metric", body = Object),
+        (status = 401, description = "A token is needed", content_type = "application/problem+json"),
+        (status = 403, description = "The token does not open this", content_type = "application/problem+json"),
+        (status = 503, description = "The store is away", content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn thresholds(service: State, _: Admin) -> Result<Response, Problem> {
+    let (mut all, mut after) = (Thresholds::default(), None);
+    loop {
+        let page = PageRequest { limit: BatchLimit::default(), after };
+        let page = service.stores().thresholds.list(page).await?;
+        page.items.into_iter().for_each(|limits| all.set(limits));
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    Ok(axum::Json(all.iter().collect::<Vec<_>>()).into_response())
+}
+
+/// Sets the limits of a metric; they hold from the next minute on.
+#[utoipa::path(
+    put, path = "/v1/anomaly/thresholds", tag = "anomalies", request_body = Limits,
+    responses(
+        (status = 204, description = "Set"),
+        (status = 400, description = "No such limits can be", content_type = "application/problem+json"),
+        (status = 401, description = "A token is needed", content_type = "application/problem+json"),
+        (status = 403, description = "The token does not open this", content_type = "application/problem+json"),
+        (status = 413, description = "The body is too large", content_type = "application/problem+json"),
+        (status = 415, description = "The body is not JSON", content_type = "application/problem+json"),
+        (status = 503, description = "The store is away", content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn set_threshold(
+    service: State,
+    _: Admin,
+    Json(limits): Json<Limits>,
+) -> Result<Response, Problem> {
+    let metric = MetricName::new(limits.metric).map_err(Problem::bad)?;
+    let limits = AnomalyThreshold::new(metric, limits.warning, limits.critical).map_err(Problem::bad)?;
+    service.stores().thresholds.put(&limits).await?;
+    Ok(axum::http::StatusCode::NO_CONTENT.into_response())
+}
+
+/// The anomalies, the one that was opened last in front.
+#[utoipa::path(
+    get, path = "/v1/anomaly/events", tag = "anomalies", params(EventsQuery),
+    responses(
+        (status = 200, description = "A page of anomalies", body = Object),
+        (status = 400, description = "A wrong filter", content_type = "application/problem+json"),
+        (status = 401, description = "A token is needed", content_type = "application/problem+json"),
+        (status = 403, description = "The token does not open this", content_type = "application/problem+json"),
+        (status = 503, description = "The store is away", content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn events(
+    service: State,
+    _: Admin,
+    Asked(query): Asked<EventsQuery>,
+) -> Result<Response, Problem> {
+    let limit = BatchLimit::new(query.limit.unwrap_or(50)).map_err(Problem::bad)?;
+    let filter = AnomalyEventFilter {
+        metric: query.metric.map(MetricName::new).transpose().map_err(Problem::bad)?,
+        open: query.open,
+        acknowledged: query.acknowledged,
+        opened_from: query.from,
+        opened_before: query.to,
+    };
+    let page = match query.after.as_deref() {
+        None => PageRequest::first(limit),
+        Some(text) => PageRequest::after(limit, cursor(text)?),
+    };
+    let page = service.stores().anomalies.list(&filter, page).await?;
+    let next = page.next.map(|next| format!("{}_{}", next.opened_at.timestamp_micros(), next.id));
+    Ok(axum::Json(EventsPage { events: page.items, next }).into_response())
+}
+
+/// Notes that a person took note of an anomaly.
+#[utoipa::path(
+    post, path = "/v1/anomaly/events/{id}/acknowledge", tag = "anomalies",
+    params(("id" = String, Path, description = "32 hexadecimal digits")),
+    responses(
+        (status = 200, description = "The anomaly as it is now", body = Object),
+        (status = 400, description = "No such id can be", content_type = "application/problem+json"),
+        (status = 401, description = "A token is needed", content_type = "application/problem+json"),
+        (status = 403, description = "The token does not open this", content_type = "application/problem+json"),
+        (status = 404, description = "There is no such anomaly", content_type = "application/problem+json"),
+        (status = 503, description = "The store is away", content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn acknowledge(
+    service: State,
+    _: Admin,
+    Path(id): Path<AnomalyEventId>,
+) -> Result<Response, Problem> {
+    let noted = service.stores().anomalies.acknowledge(id, service.clock().now()).await?;
+    let noted =
+        noted.ok_or_else(|| Problem::new(ProblemKind::NotFound, format!("there is no anomaly {id}")))?;
+    Ok(axum::Json(noted).into_response())
+}
+
+fn cursor(text: &str) -> Result<AnomalyEventCursor, Problem> {
+    let read = || {
+        let (micros, id) = text.split_once('_')?;
+        let opened_at = DateTime::from_timestamp_micros(micros.parse().ok()?)?;
+        Some(AnomalyEventCursor { opened_at, id: id.parse().ok()? })
+    };
+    read().ok_or_else(|| Problem::bad("`after` is none that a page named as `next`"))
+}

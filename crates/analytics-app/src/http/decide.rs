@@ -1,0 +1,166 @@
+//! Forward-auth: a proxy asks what to do with a request before it passes it on.
+//!
+//! nginx `auth_request`, Caddy `forward_auth` and Traefik `ForwardAuth` say with `X-Forwarded-Method`, `-Uri` and `-Host`
+//! what was asked for; Envoy's `ext_authz` puts the target behind the route and keeps the method. The answer is 200, or
+//! 429 with the fields of the limit and never a reason. Proxies copy what they are told to: the id of the session and
+//! the class are for the host behind, and a refusal, which proxies hand to the client as it is, has neither.
+
+use std::sync::Arc;
+
+use analytics_domain::throttle::ThrottleDecision;
+use analytics_domain::throttle::fields::{
+    PROBLEM_JSON, RATE_LIMIT, RATE_LIMIT_POLICY, RETRY_AFTER, RateLimitFields, problem_body,
+};
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+
+use super::State;
+use super::access::{authorize, is_local, peer};
+use super::problem::{Problem, ProblemKind};
+use super::request::{fields, raw};
+use super::state::Service;
+use crate::live::{Answer, Decided, Scope};
+
+/// Proof that the peer may ask for decisions: it is a trusted proxy, and has the ingest token where there are tokens.
+pub(super) struct Proxy(Parts);
+
+impl FromRequestParts<Arc<Service>> for Proxy {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, service: &Arc<Service>) -> Result<Self, Problem> {
+        // On the machine itself the operator's word that the peer is a proxy is enough.
+        let is_named = service.tokens().is_none() && service.listens_on_loopback();
+        if !is_named || parts.headers.contains_key(header::AUTHORIZATION) {
+            authorize(service, parts, Scope::Ingest)?;
+        }
+        let peer = peer(parts).to_canonical();
+        if !service.live().policy().request.address.is_trusted(peer) && !is_local(service, parts) {
+            return Err(Problem::new(
+                ProblemKind::UntrustedPeer,
+                format!(
+                    "{peer} is not among the trusted proxies; start the service with --trusted-proxy {peer}"
+                ),
+            ));
+        }
+        Ok(Self(parts.clone()))
+    }
+}
+
+/// Decides about the request that the forwarding fields describe.
+#[utoipa::path(
+    get, path = "/v1/decide", tag = "decisions",
+    params(
+        ("X-Forwarded-Uri" = String, Header, description = "Target of the request: path and query"),
+        ("X-Forwarded-Method" = Option<String>, Header, description = "Its method; that of this request without it"),
+        ("X-Forwarded-Host" = Option<String>, Header, description = "Its host"),
+        ("X-Forwarded-Proto" = Option<String>, Header, description = "http or https"),
+    ),
+    responses(
+        (status = 200, description = "Let it pass. X-Analytics-Session and X-Analytics-Class are for the host"),
+        (status = 400, description = "The target is missing", content_type = "application/problem+json"),
+        (status = 401, description = "A token is needed", content_type = "application/problem+json"),
+        (status = 403, description = "The peer is not a trusted proxy", content_type = "application/problem+json"),
+        (status = 429, description = "Refuse it, with this answer", content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn get(service: State, proxy: Proxy) -> Result<Response, Problem> {
+    decide(&service, &proxy.0, None)
+}
+
+/// Decides about the request that the forwarding fields describe.
+#[utoipa::path(
+    post, path = "/v1/decide", tag = "decisions",
+    params(
+        ("X-Forwarded-Uri" = String, Header, description = "Target of the request: path and query"),
+        ("X-Forwarded-Method" = Option<String>, Header, description = "Its method; that of this request without it"),
+        ("X-Forwarded-Host" = Option<String>, Header, description = "Its host"),
+        ("X-Forwarded-Proto" = Option<String>, Header, description = "http or https"),
+    ),
+    responses(
+        (status = 200, description = "Let it pass"),
+        (status = 400, description = "The target is missing", content_type = "application/problem+json"),
+        (status = 401, description = "A token is needed", content_type = "application/problem+json"),
+        (status = 403, description = "The peer is not a trusted proxy", content_type = "application/problem+json"),
+        (status = 429, description = "Refuse it, with this answer", content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn post(service: State, proxy: Proxy) -> Result<Response, Problem> {
+    decide(&service, &proxy.0, None)
+}
+
+/// Decides about the request whose target stands behind the route, as Envoy sends it.
+pub(super) async fn prefixed(service: State, proxy: Proxy) -> Result<Response, Problem> {
+    let target = proxy.0.uri.path_and_query().map(|target| target.as_str().to_owned());
+    let target = target.as_deref().and_then(|target| target.strip_prefix("/v1/decide"));
+    decide(&service, &proxy.0, target)
+}
+
+fn decide(service: &Service, parts: &Parts, target: Option<&str>) -> Result<Response, Problem> {
+    let text = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok());
+    let method =
+        text("x-forwarded-method").or_else(|| text("x-original-method")).unwrap_or(parts.method.as_str());
+    let target =
+        target.or_else(|| text("x-forwarded-uri")).or_else(|| text("x-original-uri")).ok_or_else(|| {
+            Problem::bad("X-Forwarded-Uri is missing; the proxy has to say which target is asked for")
+        })?;
+    let mut headers = fields(&parts.headers);
+    headers.retain(|(name, _)| *name != "authorization");
+    if let Some(host) = text("x-forwarded-host") {
+        headers.retain(|(name, _)| *name != "host");
+        headers.push(("host", host));
+    }
+    let https = text("x-forwarded-proto").map(|scheme| scheme.eq_ignore_ascii_case("https"));
+    let now = service.clock().now();
+    let request = raw(method, target, "", &headers, peer(parts), now);
+    let Ok(decided) = service.live().decide(&request, https) else {
+        return Ok(StatusCode::OK.into_response());
+    };
+    let response = answer(&decided);
+    let status = (!decided.answer.is_admitted()).then_some(429);
+    service.live().answered(decided.pending, Answer { status, ..Answer::default() }, now);
+    Ok(response)
+}
+
+/// The answer to a proxy.
+fn answer(decided: &Decided) -> Response {
+    if !decided.answer.is_admitted() {
+        return refusal(&decided.answer, decided.fields.as_ref());
+    }
+    let mut response = StatusCode::OK.into_response();
+    let headers = response.headers_mut();
+    set_limit(headers, decided.fields.as_ref());
+    let mut set = |name: &'static str, value: String| {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            headers.insert(HeaderName::from_static(name), value);
+        }
+    };
+    set("x-analytics-session", decided.session.to_string());
+    set("x-analytics-class", decided.class.as_str().to_owned());
+    response
+}
+
+/// The answer to a client that is refused: the limit, when to come back, and no reason.
+pub(super) fn refusal(answer: &ThrottleDecision, fields: Option<&RateLimitFields>) -> Response {
+    let mut response = (StatusCode::TOO_MANY_REQUESTS, problem_body(answer)).into_response();
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    set_limit(response.headers_mut(), fields);
+    response
+}
+
+/// Writes what a client is told of its limit.
+pub(super) fn set_limit(headers: &mut HeaderMap, fields: Option<&RateLimitFields>) {
+    let Some(fields) = fields else { return };
+    let mut set = |name: &'static str, value: &str| {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            headers.insert(HeaderName::from_static(name), value);
+        }
+    };
+    set(RATE_LIMIT_POLICY, &fields.policy);
+    set(RATE_LIMIT, &fields.limit);
+    if let Some(seconds) = fields.retry_after {
+        set(RETRY_AFTER, &seconds.to_string());
+    }
+}

@@ -1,0 +1,173 @@
+//! Fingerprints and bans.
+
+use analytics_domain::ids::FingerprintHash;
+use analytics_domain::reputation::{Ban, FingerprintReputation};
+use analytics_ports::{BanCursor, BatchLimit, PageRequest};
+use axum::response::{IntoResponse, Response};
+use chrono::DateTime;
+use serde::{Deserialize, Serialize};
+use utoipa::IntoParams;
+
+use super::State;
+use super::access::Admin;
+use super::extract::{Asked, Path};
+use super::problem::{Problem, ProblemKind};
+
+/// From where in a list, and how far.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct PageQuery {
+    /// The most entries, 1 to 10,000. Default 50.
+    limit: Option<u32>,
+    /// What the page before named as `next`.
+    after: Option<String>,
+}
+
+#[derive(Serialize)]
+struct FingerprintsPage {
+    fingerprints: Vec<FingerprintReputation>,
+    next: Option<FingerprintHash>,
+}
+
+#[derive(Serialize)]
+struct BansPage {
+    bans: Vec<Ban>,
+    next: Option<String>,
+}
+
+/// The fingerprints of high risk.
+#[utoipa::path(
+    get, path = "/v1/fingerprints", tag = "reputation", params(PageQuery),
+    responses(
+        (status = 200, description = "A page of reputations", body = Object),
+        (status = 400, description = "A wrong page", content_type = "application/problem+json"),
+        (status = 401, description = "A token is needed", content_type = "application/problem+json"),
+        (status = 403, description = "The token does not open this", content_type = "application/problem+json"),
+        (status = 503, description = "The store is away", content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn fingerprints(
+    service: State,
+    _: Admin,
+    Asked(query): Asked<PageQuery>,
+) -> Result<Response, Problem> {
+    let limit = query.limit()?;
+    let page = match query.after.as_deref() {
+        None => PageRequest::first(limit),
+        Some(text) => PageRequest::after(limit, text.parse().map_err(|_| wrong_page())?),
+    };
+    let page = service.reputation().review(page).await?;
+    Ok(axum::Json(FingerprintsPage { fingerprints: page.items, next: page.next }).into_response())
+}
+
+/// Flags a fingerprint until it is cleared.
+#[utoipa::path(
+    post, path = "/v1/fingerprints/{hash}/flag", tag = "reputation",
+    params(("hash" = String, Path, description = "32 hexadecimal digits")),
+    responses(
+        (status = 200, description = "Its reputation now", body = Object),
+        (status = 400, description = "No such hash can be", content_type = "application/problem+json"),
+        (status = 401, description = "A token is needed", content_type = "application/problem+json"),
+        (status = 403, description = "The token does not open this", content_type = "application/problem+json"),
+        (status = 404, description = "It was never seen", content_type = "application/problem+json"),
+        (status = 409, description = "Others changed it at the same time", content_type = "application/problem+json"),
+        (status = 503, description = "The store is away", content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn flag(
+    service: State,
+    _: Admin,
+    Path(hash): Path<FingerprintHash>,
+) -> Result<Response, Problem> {
+    let now = service.clock().now();
+    for state in service.live().flag(hash) {
+        service.reputation().keep(hash, state).await?;
+    }
+    let flagged = service.reputation().flag(hash).await?.ok_or_else(|| never_seen(hash))?;
+    tracing::info!(fingerprint = %hash, at = %now, "a fingerprint was flagged");
+    Ok(axum::Json(flagged).into_response())
+}
+
+/// Forgets all that speaks against a fingerprint and takes back its bans.
+#[utoipa::path(
+    post, path = "/v1/fingerprints/{hash}/clear", tag = "reputation",
+    params(("hash" = String, Path, description = "32 hexadecimal digits")),
+    responses(
+        (status = 200, description = "Its reputation before and now, and the bans that were taken back", body = Object),
+        (status = 400, description = "No such hash can be", content_type = "application/problem+json"),
+        (status = 401, description = "A token is needed", content_type = "application/problem+json"),
+        (status = 403, description = "The token does not open this", content_type = "application/problem+json"),
+        (status = 404, description = "It was never seen", content_type = "application/problem+json"),
+        (status = 409, description = "Others changed it at the same time", content_type = "application/problem+json"),
+        (status = 503, description = "The store is away", content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn clear(
+    service: State,
+    _: Admin,
+    Path(hash): Path<FingerprintHash>,
+) -> Result<Response, Problem> {
+    let lifted = service.live().clear_as_human(hash, service.clock().now());
+    let cleared = service.reputation().clear(hash).await?;
+    match cleared {
+        Some(cleared) => Ok(axum::Json(serde_json::json!({
+            "before": cleared.before, "after": cleared.after, "bans": cleared.bans,
+        }))
+        .into_response()),
+        None if !lifted.is_empty() => Ok(axum::Json(serde_json::json!({
+            "before": null, "after": null, "bans": [],
+        }))
+        .into_response()),
+        None => Err(never_seen(hash)),
+    }
+}
+
+/// The bans that run now, the one that ends first in front.
+#[utoipa::path(
+    get, path = "/v1/bans", tag = "reputation", params(PageQuery),
+    responses(
+        (status = 200, description = "A page of bans; those of shadow mode are marked `would_ban`", body = Object),
+        (status = 400, description = "A wrong page", content_type = "application/problem+json"),
+        (status = 401, description = "A token is needed", content_type = "application/problem+json"),
+        (status = 403, description = "The token does not open this", content_type = "application/problem+json"),
+        (status = 503, description = "The store is away", content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn bans(
+    service: State,
+    _: Admin,
+    Asked(query): Asked<PageQuery>,
+) -> Result<Response, Problem> {
+    let limit = query.limit()?;
+    let page = match query.after.as_deref() {
+        None => PageRequest::first(limit),
+        Some(text) => PageRequest::after(limit, ban_cursor(text)?),
+    };
+    let page = service.stores().bans.list_running(service.clock().now(), page).await?;
+    let next = page.next.map(|next| format!("{}_{}", next.until.timestamp_micros(), next.id));
+    Ok(axum::Json(BansPage { bans: page.items, next }).into_response())
+}
+
+impl PageQuery {
+    fn limit(&self) -> Result<BatchLimit, Problem> {
+        BatchLimit::new(self.limit.unwrap_or(50)).map_err(Problem::bad)
+    }
+}
+
+fn ban_cursor(text: &str) -> Result<BanCursor, Problem> {
+    let read = || {
+        let (micros, id) = text.split_once('_')?;
+        let until = DateTime::from_timestamp_micros(micros.parse().ok()?)?;
+        Some(BanCursor { until, id: id.parse().ok()? })
+    };
+    read().ok_or_else(wrong_page)
+}
+
+fn wrong_page() -> Problem {
+    Problem::bad("`after` is none that a page named as `next`")
+}
+
+fn never_seen(hash: FingerprintHash) -> Problem {
+    Problem::new(ProblemKind::NotFound, format!("the fingerprint {hash} was never seen"))
+}

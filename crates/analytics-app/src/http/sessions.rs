@@ -1,0 +1,158 @@
+//! Sessions: who came, and what they are taken for.
+
+use analytics_domain::detector::Class;
+use analytics_domain::ids::{FingerprintHash, SessionId, VisitorId};
+use analytics_domain::session::{AnalyticsSession, EndReason};
+use analytics_ports::{BatchLimit, PageRequest, SessionCursor, SessionFilter};
+use axum::response::{IntoResponse, Response};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::IntoParams;
+
+use super::State;
+use super::access::Admin;
+use super::extract::{Asked, Path};
+use super::problem::{Problem, ProblemKind};
+use super::state::Service;
+
+/// Which sessions, and from where in the list.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct SessionsQuery {
+    /// Started at this time or after it.
+    #[param(value_type = Option<String>, format = DateTime)]
+    from: Option<DateTime<Utc>>,
+    /// Started before this time.
+    #[param(value_type = Option<String>, format = DateTime)]
+    to: Option<DateTime<Utc>>,
+    /// Taken for human, suspected, bot, `declared_bot` or `ai_agent`.
+    #[param(value_type = Option<String>)]
+    class: Option<Class>,
+    /// Counts as this visitor.
+    #[param(value_type = Option<String>)]
+    visitor: Option<VisitorId>,
+    /// Held against this fingerprint.
+    #[param(value_type = Option<String>)]
+    fingerprint: Option<FingerprintHash>,
+    /// Still open, or not.
+    open: Option<bool>,
+    /// The most sessions, 1 to 10,000. Default 50.
+    limit: Option<u32>,
+    /// What the page before named as `next`.
+    after: Option<String>,
+}
+
+/// A page of sessions, newest first.
+#[derive(Serialize)]
+struct SessionsPage {
+    sessions: Vec<AnalyticsSession>,
+    /// What to give as `after` for the next page; null at the end.
+    next: Option<String>,
+}
+
+/// The sessions, newest first.
+#[utoipa::path(
+    get, path = "/v1/sessions", tag = "sessions", params(SessionsQuery),
+    responses(
+        (status = 200, description = "A page of sessions", body = Object),
+        (status = 400, description = "A wrong filter", content_type = "application/problem+json"),
+        (status = 401, description = "A token is needed", content_type = "application/problem+json"),
+        (status = 403, description = "The token does not open this", content_type = "application/problem+json"),
+        (status = 503, description = "The store is away", content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn list(
+    service: State,
+    _: Admin,
+    Asked(query): Asked<SessionsQuery>,
+) -> Result<Response, Problem> {
+    let limit = BatchLimit::new(query.limit.unwrap_or(50)).map_err(Problem::bad)?;
+    let filter = SessionFilter {
+        started_from: query.from,
+        started_before: query.to,
+        visitor: query.visitor,
+        fingerprint: query.fingerprint,
+        class: query.class,
+        open: query.open,
+    };
+    let page = match query.after.as_deref() {
+        None => PageRequest::first(limit),
+        Some(text) => PageRequest::after(limit, cursor(text)?),
+    };
+    let page = service.stores().sessions.list(&filter, page).await?;
+    let next = page.next.map(|next| format!("{}_{}", next.started_at.timestamp_micros(), next.id));
+    Ok(axum::Json(SessionsPage { sessions: page.items, next }).into_response())
+}
+
+/// One session.
+#[utoipa::path(
+    get, path = "/v1/sessions/{id}", tag = "sessions",
+    params(("id" = String, Path, description = "32 hexadecimal digits")),
+    responses(
+        (status = 200, description = "The session", body = Object),
+        (status = 400, description = "No such id can be", content_type = "application/problem+json"),
+        (status = 401, description = "A token is needed", content_type = "application/problem+json"),
+        (status = 403, description = "The token does not open this", content_type = "application/problem+json"),
+        (status = 404, description = "There is no such session", content_type = "application/problem+json"),
+        (status = 503, description = "The store is away", content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn get(service: State, _: Admin, Path(id): Path<SessionId>) -> Result<Response, Problem> {
+    let kept = service.stores().sessions.get(id).await?;
+    let kept = kept.ok_or_else(|| no_session(id))?;
+    Ok(axum::Json(kept.value).into_response())
+}
+
+/// Ends a session, as a log-out does.
+#[utoipa::path(
+    post, path = "/v1/sessions/{id}/end", tag = "sessions",
+    params(("id" = String, Path, description = "32 hexadecimal digits")),
+    responses(
+        (status = 200, description = "The session as it is now", body = Object),
+        (status = 400, description = "No such id can be", content_type = "application/problem+json"),
+        (status = 401, description = "A token is needed", content_type = "application/problem+json"),
+        (status = 403, description = "The token does not open this", content_type = "application/problem+json"),
+        (status = 404, description = "There is no such session", content_type = "application/problem+json"),
+        (status = 503, description = "The store is away", content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn end(service: State, _: Admin, Path(id): Path<SessionId>) -> Result<Response, Problem> {
+    finish(&service, id, EndReason::Explicit).await
+}
+
+/// Withdraws a session: no request ever joins it again.
+#[utoipa::path(
+    post, path = "/v1/sessions/{id}/revoke", tag = "sessions",
+    params(("id" = String, Path, description = "32 hexadecimal digits")),
+    responses(
+        (status = 200, description = "The session as it is now", body = Object),
+        (status = 400, description = "No such id can be", content_type = "application/problem+json"),
+        (status = 401, description = "A token is needed", content_type = "application/problem+json"),
+        (status = 403, description = "The token does not open this", content_type = "application/problem+json"),
+        (status = 404, description = "There is no such session", content_type = "application/problem+json"),
+        (status = 503, description = "The store is away", content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn revoke(service: State, _: Admin, Path(id): Path<SessionId>) -> Result<Response, Problem> {
+    finish(&service, id, EndReason::Revoked).await
+}
+
+async fn finish(service: &Service, id: SessionId, reason: EndReason) -> Result<Response, Problem> {
+    service.live().end(id, reason, service.clock().now());
+    let ended = service.analytics().end_session(id, reason).await?.ok_or_else(|| no_session(id))?;
+    Ok(axum::Json(ended).into_response())
+}
+
+fn no_session(id: SessionId) -> Problem {
+    Problem::new(ProblemKind::NotFound, format!("there is no session {id}"))
+}
+
+fn cursor(text: &str) -> Result<SessionCursor, Problem> {
+    let read = || {
+        let (micros, id) = text.split_once('_')?;
+        let started_at = DateTime::from_timestamp_micros(micros.parse().ok()?)?;
+        Some(SessionCursor { started_at, id: id.parse().ok()? })
+    };
+    read().ok_or_else(|| Problem::bad("`after` is none that a page named as `next`"))
+}

@@ -1,0 +1,112 @@
+//! What the routes share.
+
+use std::sync::Arc;
+
+use analytics_domain::usage::PriceTable;
+use analytics_ports::{Clock, IdGenerator};
+
+use crate::ingest::queue::Ingest;
+use crate::live::{LiveRecord, LiveTraffic, Tokens};
+use crate::services::{AnalyticsService, AnomalyDetectionService, ReportService, ReputationService};
+use crate::wiring::Stores;
+
+/// What a service is made of.
+pub struct ServiceParts {
+    /// Where everything is kept.
+    pub stores: Stores,
+    /// The engine.
+    pub live: Arc<LiveTraffic>,
+    /// The queue before the stores.
+    pub queue: Ingest<LiveRecord>,
+    /// Sessions and events.
+    pub analytics: AnalyticsService,
+    /// Fingerprints and bans.
+    pub reputation: ReputationService,
+    /// Limits and anomalies.
+    pub anomalies: Arc<AnomalyDetectionService>,
+    /// What models cost.
+    pub prices: PriceTable,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// New ids.
+    pub ids: Arc<dyn IdGenerator>,
+    /// Who may call what; without tokens only a person at the machine.
+    pub tokens: Option<Tokens>,
+    /// Whether connections come from the machine itself only.
+    pub on_loopback: bool,
+}
+
+/// A running service.
+pub struct Service {
+    parts: ServiceParts,
+    reports: ReportService,
+}
+
+impl Service {
+    /// The service of these parts.
+    pub fn new(parts: ServiceParts) -> Self {
+        let reports =
+            ReportService::new(Arc::clone(&parts.stores.core_stats), Arc::clone(&parts.stores.queries));
+        Self { parts, reports }
+    }
+
+    /// Where everything is kept.
+    pub const fn stores(&self) -> &Stores {
+        &self.parts.stores
+    }
+
+    /// The engine.
+    pub const fn live(&self) -> &Arc<LiveTraffic> {
+        &self.parts.live
+    }
+
+    /// The queue before the stores.
+    pub const fn queue(&self) -> &Ingest<LiveRecord> {
+        &self.parts.queue
+    }
+
+    /// Reports.
+    pub const fn reports(&self) -> &ReportService {
+        &self.reports
+    }
+
+    /// Sessions and events.
+    pub const fn analytics(&self) -> &AnalyticsService {
+        &self.parts.analytics
+    }
+
+    /// Fingerprints and bans.
+    pub const fn reputation(&self) -> &ReputationService {
+        &self.parts.reputation
+    }
+
+    /// Limits and anomalies.
+    pub const fn anomalies(&self) -> &Arc<AnomalyDetectionService> {
+        &self.parts.anomalies
+    }
+
+    /// What models cost.
+    pub const fn prices(&self) -> &PriceTable {
+        &self.parts.prices
+    }
+
+    /// The time.
+    pub fn clock(&self) -> &dyn Clock {
+        &*self.parts.clock
+    }
+
+    /// New ids.
+    pub fn ids(&self) -> &dyn IdGenerator {
+        &*self.parts.ids
+    }
+
+    /// Who may call what.
+    pub const fn tokens(&self) -> Option<&Tokens> {
+        self.parts.tokens.as_ref()
+    }
+
+    /// Whether connections come from the machine itself only.
+    pub const fn listens_on_loopback(&self) -> bool {
+        self.parts.on_loopback
+    }
+}

@@ -1,0 +1,58 @@
+//! What may be changed about live traffic.
+
+use std::time::Duration;
+
+use analytics_domain::request::{Network, RequestPolicy};
+use serde::{Deserialize, Serialize};
+
+/// How live requests are read and what of them is kept.
+#[derive(Debug, Clone)]
+pub struct LivePolicy {
+    /// How requests are read.
+    pub request: RequestPolicy,
+    /// The name that visitors are counted under, so that one person is another visitor on another site. Default empty.
+    pub site: String,
+    /// URLs that the site shows to nobody; who asks for one is hostile. Default none.
+    pub traps: Vec<String>,
+    /// Beginnings of paths that are never refused, such as `/healthz`. Default none.
+    pub exempt_paths: Vec<String>,
+    /// Networks that are never refused. Default none.
+    pub exempt_networks: Vec<Network>,
+    /// What of a person is kept.
+    pub privacy: PrivacyPolicy,
+    /// How long a request may wait for others of the same part of the address space. Then it passes and a counter says
+    /// so. Default 50 ms: a page that waits longer for its analytics is worse than a page that is not counted.
+    pub patience: Duration,
+}
+
+/// What of a person is kept. Abuse state stays in memory whatever is asked, or it would be a way around limits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PrivacyPolicy {
+    /// Whether `Sec-GPC: 1` keeps texts about a person out of the stores. Default yes.
+    pub respect_gpc: bool,
+    /// Whether `DNT: 1` does. Default no: no law asks for it, and browsers give it up.
+    pub respect_dnt: bool,
+    /// Whether the client's /24 (IPv6 /48) is kept with its session. Default no.
+    pub store_network: bool,
+}
+
+impl Default for LivePolicy {
+    fn default() -> Self {
+        Self {
+            request: RequestPolicy::default(),
+            site: String::new(),
+            traps: Vec::new(),
+            exempt_paths: Vec::new(),
+            exempt_networks: Vec::new(),
+            privacy: PrivacyPolicy::default(),
+            patience: Duration::from_millis(50),
+        }
+    }
+}
+
+impl Default for PrivacyPolicy {
+    fn default() -> Self {
+        Self { respect_gpc: true, respect_dnt: false, store_network: false }
+    }
+}

@@ -1,0 +1,105 @@
+//! What is held of a session while it is open.
+
+use analytics_domain::ids::{FingerprintHash, SessionId, VisitorId};
+use analytics_domain::request_row::RequestRow;
+use analytics_domain::session::{
+    AnalyticsSession, DeclaredAs, EndReason, LandingPage, SessionCounters, SessionVerdict, Text,
+};
+use analytics_domain::throttle::ThrottleLevel;
+use analytics_domain::visit::ClientKey;
+use chrono::{DateTime, Utc};
+use parking_lot::Mutex;
+
+use super::record::SessionProgress;
+
+/// An open session: who it is, and what came of it so far. Requests under way share it with the visitor.
+#[derive(Debug)]
+pub struct LiveSession {
+    /// The session.
+    pub id: SessionId,
+    /// Whom it counts as.
+    pub visitor: VisitorId,
+    /// Whom it is held against.
+    pub fingerprint: FingerprintHash,
+    /// Whose state in memory it is.
+    pub key: ClientKey,
+    /// What its agent declares itself to be, if automation.
+    pub(super) declared: Option<DeclaredAs>,
+    pub(super) moved: Mutex<Moved>,
+}
+
+/// The part of a session that moves.
+#[derive(Debug)]
+pub(super) struct Moved {
+    /// The session as it began, until the store was told.
+    pub(super) began: Option<Box<AnalyticsSession>>,
+    pub(super) last_activity_at: DateTime<Utc>,
+    pub(super) counters: SessionCounters,
+    pub(super) landing: Option<LandingPage>,
+    pub(super) level: ThrottleLevel,
+    pub(super) max_level: ThrottleLevel,
+    pub(super) verdict: Option<SessionVerdict>,
+    pub(super) ended: Option<EndReason>,
+    /// Requests that arrived.
+    pub(super) arrived: u32,
+    /// Whether it stands in the list of sessions that the stores are to be told of.
+    pub(super) listed: bool,
+}
+
+impl LiveSession {
+    /// The session that begins now.
+    pub(super) fn begin(key: ClientKey, declared: Option<DeclaredAs>, session: AnalyticsSession) -> Self {
+        let record = session.record();
+        let (id, visitor, fingerprint) = (record.id, record.visitor, record.fingerprint);
+        let moved = Moved {
+            last_activity_at: record.started_at,
+            counters: SessionCounters::NONE,
+            landing: None,
+            level: ThrottleLevel::Normal,
+            max_level: ThrottleLevel::Normal,
+            verdict: None,
+            ended: None,
+            arrived: 0,
+            listed: false,
+            began: Some(Box::new(session)),
+        };
+        Self { id, visitor, fingerprint, key, declared, moved: Mutex::new(moved) }
+    }
+
+    /// Takes what the stores are to be told: the session, if they do not know it, and how it stands.
+    pub(super) fn take(&self) -> (Option<Box<AnalyticsSession>>, SessionProgress) {
+        let mut moved = self.moved.lock();
+        moved.listed = false;
+        let progress = SessionProgress {
+            id: self.id,
+            last_activity_at: moved.last_activity_at,
+            counters: moved.counters,
+            landing: moved.landing.clone(),
+            level: moved.level,
+            max_level: moved.max_level,
+            verdict: moved.verdict.clone(),
+            ended: moved.ended,
+        };
+        (moved.began.take(), progress)
+    }
+
+    /// Gives back the session that the queue had no room for.
+    pub(super) fn give_back(&self, began: Box<AnalyticsSession>) {
+        self.moved.lock().began = Some(began);
+    }
+}
+
+impl Moved {
+    /// Counts a row that will be stored. Answers whether the session has to be listed.
+    pub(super) fn count(&mut self, row: &RequestRow) -> bool {
+        self.counters = self.counters.plus(row.counted());
+        !std::mem::replace(&mut self.listed, true)
+    }
+
+    /// Notes a page that was viewed, if it is the first.
+    pub(super) fn land(&mut self, path: &str, url: Option<&str>) {
+        if self.landing.is_none() {
+            self.landing = Some(LandingPage { path: Text::cut(path), url: url.map(Text::cut) });
+        }
+    }
+}

@@ -1,0 +1,253 @@
+//! What live traffic promises: totals equal the rows that are stored, and nothing leaves in silence.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use analytics_domain::detector::Class;
+use analytics_domain::ids::SessionId;
+use analytics_domain::request::{AddressPolicy, RawRequest, RequestPolicy};
+use analytics_domain::session::EndReason;
+use analytics_domain::throttle::{Mode, ThrottleLevel, ThrottlePolicy, ThrottleSettings};
+use analytics_domain::visit::VisitPolicy;
+use analytics_ports::ids::SequentialIds;
+use analytics_ports::{BatchLimit, MockClock, PageRequest, SessionFilter};
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::*;
+use crate::ingest::queue::{Drain, Ingest, QueuePolicy, SpillFile};
+use crate::services::ReputationService;
+use crate::wiring::{self, Stores};
+
+const FIREFOX: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
+
+#[tokio::test]
+async fn a_visit_is_kept_with_all_its_requests_and_totals_that_equal_them() {
+    let bench = Bench::start(VisitPolicy::default(), LivePolicy::default());
+    let visit = [("/", 200), ("/style.css", 200), ("/about", 404), ("/api/x", 500)];
+    let mut session = None;
+    for (target, status) in visit {
+        let decided = bench.ask("203.0.113.7", FIREFOX, target, 0);
+        session = Some(decided.session);
+        bench.live.answered(decided.pending, Answer { status: Some(status), ..Answer::default() }, at(0));
+    }
+    let kept = bench.kept_after(at(1)).await;
+    let record = kept.session(session.unwrap()).await;
+    let counted = (record.counters.requests, record.counters.page_views, record.counters.assets);
+    assert_eq!(counted, (4, 2, 1));
+    assert_eq!((record.counters.client_errors, record.counters.server_errors), (1, 1));
+    assert_eq!(record.origin.landing_page.as_ref().map(|page| page.as_str()), Some("/"));
+    assert_eq!(record.verdict.as_ref().map(|verdict| verdict.class), Some(Class::Human));
+    assert_eq!(record.end_reason, None);
+    let page = PageRequest::first(BatchLimit::new(100).unwrap());
+    let rows = kept.stores.requests.list_by_session(session.unwrap(), page).await.unwrap().items;
+    let statuses: Vec<_> = rows.iter().map(|row| row.record().status.unwrap()).collect();
+    assert_eq!(statuses, [200, 200, 404, 500]);
+}
+
+#[tokio::test]
+async fn a_session_ends_when_its_gap_has_passed_without_another_request() {
+    let bench = Bench::start(VisitPolicy::default(), LivePolicy::default());
+    let id = bench.visit("203.0.113.7", FIREFOX, "/", 0);
+    bench.live.tell(at(1));
+    let kept = bench.kept_after(at(31 * 60)).await;
+    let record = kept.session(id).await;
+    assert_eq!((record.end_reason, record.last_activity_at), (Some(EndReason::Inactive), at(0)));
+}
+
+#[tokio::test]
+async fn an_answer_that_comes_after_the_end_of_its_session_is_in_its_totals() {
+    let bench = Bench::start(VisitPolicy::default(), LivePolicy::default());
+    let slow = bench.ask("203.0.113.7", FIREFOX, "/download", 0);
+    bench.live.tell(at(31 * 60));
+    bench.live.answered(slow.pending, Answer { status: Some(200), ..Answer::default() }, at(31 * 60));
+    let kept = bench.kept_after(at(31 * 60 + 1)).await;
+    let record = kept.session(slow.session).await;
+    assert_eq!((record.counters.requests, record.end_reason), (1, Some(EndReason::Inactive)));
+}
+
+#[tokio::test]
+async fn scripts_are_refused_in_enforce_mode_and_would_be_in_shadow_mode() {
+    for mode in [Mode::Enforce, Mode::Shadow] {
+        let throttle = ThrottlePolicy::try_from(ThrottleSettings { mode, ..ThrottleSettings::default() });
+        let visit = VisitPolicy { throttle: throttle.unwrap(), ..VisitPolicy::default() };
+        let bench = Bench::start(visit, LivePolicy::default());
+        let mut last = None;
+        for number in 0..40 {
+            let decided = bench.ask("198.51.100.9", "curl/8.5.0", &format!("/item/{number}"), 0);
+            assert_eq!(decided.answer.refusal().is_some(), number >= 20, "{mode:?} {number}");
+            let refused = !decided.answer.is_admitted();
+            assert_eq!(refused, mode == Mode::Enforce && number >= 20);
+            assert_eq!(decided.fields.is_some(), mode == Mode::Enforce);
+            let status = if refused { 429 } else { 200 };
+            last = Some(decided.session);
+            bench.live.answered(decided.pending, Answer { status: Some(status), ..Answer::default() }, at(0));
+        }
+        let counters = bench.live.counters();
+        let expected = if mode == Mode::Enforce { (20, 0) } else { (0, 20) };
+        assert_eq!((counters.refused, counters.would_refuse), expected);
+        let kept = bench.kept_after(at(1)).await;
+        let record = kept.session(last.unwrap()).await;
+        assert_eq!(record.counters.requests, 40);
+        assert_eq!(record.counters.refused, if mode == Mode::Enforce { 20 } else { 0 });
+        assert!(record.max_throttle_level > ThrottleLevel::Normal);
+        let page = PageRequest::first(BatchLimit::new(100).unwrap());
+        let events = kept.stores.events.list_by_session(last.unwrap(), page).await.unwrap().items;
+        assert!(events.iter().any(|event| event.name().as_str() == LEVEL_CHANGED), "{mode:?}");
+    }
+}
+
+#[tokio::test]
+async fn exempt_paths_and_networks_are_counted_and_never_refused() {
+    let throttle = ThrottleSettings { mode: Mode::Enforce, ..ThrottleSettings::default() };
+    let visit = VisitPolicy { throttle: throttle.try_into().unwrap(), ..VisitPolicy::default() };
+    let policy = LivePolicy {
+        exempt_paths: vec!["/healthz".to_owned()],
+        exempt_networks: vec!["198.51.100.0/24".parse().unwrap()],
+        ..LivePolicy::default()
+    };
+    let bench = Bench::start(visit, policy);
+    let refused = |address: &str, target: &str| {
+        let asked = (0..40).map(|_| bench.ask(address, "curl/8.5.0", target, 0));
+        asked.filter(|decided| !decided.answer.is_admitted()).count()
+    };
+    assert_eq!(refused("203.0.113.1", "/healthz"), 0);
+    assert_eq!(refused("203.0.113.1", "/healthzz"), 40, "only whole segments are exempt");
+    assert_eq!(refused("198.51.100.200", "/a"), 0);
+    assert_eq!(bench.live.counters().exempt, 40);
+}
+
+#[tokio::test]
+async fn global_privacy_control_keeps_texts_about_a_person_out_of_the_stores() {
+    let bench = Bench::start(VisitPolicy::default(), LivePolicy::default());
+    let headers = [
+        ("User-Agent", FIREFOX),
+        ("Sec-GPC", "1"),
+        ("Accept-Language", "rm-CH"),
+        ("Referer", "https://example.com/private?x"),
+    ];
+    let request = RawRequest { headers: &headers, ..request("203.0.113.7", "/", 0) };
+    let decided = bench.live.decide(&request, None).unwrap();
+    let id = decided.session;
+    bench.live.answered(decided.pending, Answer::default(), at(0));
+    let record = bench.kept_after(at(1)).await.session(id).await;
+    assert_eq!(
+        (record.client.user_agent, record.client.locale, record.origin.referrer_url),
+        (None, None, None)
+    );
+    assert_eq!(record.client.browser.map(|browser| browser.as_str().to_owned()), Some("Firefox".to_owned()));
+}
+
+#[tokio::test]
+async fn a_full_queue_is_counted_and_the_totals_hold_only_what_is_stored() {
+    let small = QueuePolicy { capacity: 3, ..QueuePolicy::default() };
+    let bench = Bench::with(VisitPolicy::default(), LivePolicy::default(), small);
+    let id = (0..5).map(|_| bench.visit("203.0.113.7", FIREFOX, "/", 0)).last().unwrap();
+    assert_eq!(bench.live.counters().rows_dropped, 2);
+    tokio::task::yield_now().await;
+    let kept = bench.kept_after(at(1)).await;
+    assert_eq!(kept.session(id).await.counters.requests, 3);
+}
+
+#[tokio::test]
+async fn a_label_human_clears_the_level_and_ending_starts_another_session() {
+    let throttle = ThrottleSettings { mode: Mode::Enforce, ..ThrottleSettings::default() };
+    let visit = VisitPolicy { throttle: throttle.try_into().unwrap(), ..VisitPolicy::default() };
+    let bench = Bench::start(visit, LivePolicy::default());
+    let asked: Vec<_> = (0..40).map(|_| bench.ask("203.0.113.7", "curl/8.5.0", "/", 0)).collect();
+    let last = asked.last().unwrap();
+    assert!(!last.answer.is_admitted());
+    let cleared = bench.live.clear_as_human(last.fingerprint, at(0));
+    assert_eq!(cleared.len(), 1);
+    assert!(bench.ask("203.0.113.7", "curl/8.5.0", "/", 0).answer.is_admitted());
+    assert!(bench.live.explain(last.session).is_some());
+    assert!(bench.live.end(last.session, EndReason::Revoked, at(0)));
+    assert!(!bench.live.end(last.session, EndReason::Revoked, at(0)));
+    assert_ne!(bench.ask("203.0.113.7", "curl/8.5.0", "/", 0).session, last.session);
+}
+
+/// An engine over stores in memory.
+struct Bench {
+    live: LiveTraffic,
+    stores: Stores,
+    drain: Drain,
+}
+
+/// What is kept once everything was told and stored.
+struct Kept {
+    stores: Stores,
+}
+
+impl Bench {
+    fn start(visit: VisitPolicy, policy: LivePolicy) -> Self {
+        Self::with(visit, policy, QueuePolicy::default())
+    }
+
+    fn with(visit: VisitPolicy, policy: LivePolicy, queue: QueuePolicy) -> Self {
+        let (stores, _) = wiring::in_memory(NonZeroU32::new(10_000).unwrap());
+        let clock = Arc::new(MockClock::at(at(0)));
+        let ids = Arc::new(SequentialIds::default());
+        let reputation = ReputationService::new(
+            stores.fingerprints.clone(),
+            stores.bans.clone(),
+            clock.clone(),
+            ids.clone(),
+            visit.reputation.clone(),
+            Vec::new(),
+        );
+        let sink = Arc::new(LiveSink::new(stores.clone(), reputation, clock));
+        let (queue, drain) = Ingest::start(sink, SpillFile::in_memory().unwrap(), queue);
+        let address = AddressPolicy::default();
+        let policy = LivePolicy { request: RequestPolicy { address, ..policy.request.clone() }, ..policy };
+        let keys = LiveKeys { visitor: IdentityKey::new([1; 32]), fingerprint: IdentityKey::new([2; 32]) };
+        Self { live: LiveTraffic::new(visit, policy, 10_000, keys, ids, queue), stores, drain }
+    }
+
+    fn ask(&self, address: &str, agent: &str, target: &str, second: i64) -> Decided {
+        let headers = [("user-agent", agent)];
+        let request = RawRequest { headers: &headers, ..request(address, target, second) };
+        self.live.decide(&request, None).unwrap()
+    }
+
+    fn visit(&self, address: &str, agent: &str, target: &str, second: i64) -> SessionId {
+        let decided = self.ask(address, agent, target, second);
+        let id = decided.session;
+        self.live.answered(decided.pending, Answer { status: Some(200), ..Answer::default() }, at(second));
+        id
+    }
+
+    async fn kept_after(self, now: DateTime<Utc>) -> Kept {
+        self.live.tell(now);
+        self.drain.close().await;
+        Kept { stores: self.stores }
+    }
+}
+
+impl Kept {
+    async fn session(&self, id: SessionId) -> analytics_domain::session::SessionRecord {
+        let listed = self
+            .stores
+            .sessions
+            .list(&SessionFilter::default(), PageRequest::first(BatchLimit::new(100).unwrap()))
+            .await
+            .unwrap();
+        assert!(listed.items.iter().any(|session| session.id() == id), "{id} is not kept");
+        self.stores.sessions.get(id).await.unwrap().unwrap().value.into_record()
+    }
+}
+
+fn request<'a>(address: &str, target: &'a str, second: i64) -> RawRequest<'a> {
+    RawRequest {
+        method: "GET",
+        target,
+        protocol: "HTTP/1.1",
+        status: None,
+        bytes: None,
+        headers: &[],
+        peer: address.parse().unwrap(),
+        at: at(second),
+    }
+}
+
+fn at(second: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp(1_780_000_000, 0).unwrap() + TimeDelta::seconds(second)
+}

@@ -1,0 +1,485 @@
+//! One live request in, one decision out; and what is told once a second.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use analytics_domain::detector::profile::TrackerMarks;
+use analytics_domain::detector::{Class, Verdict, Verification};
+use analytics_domain::ids::{FingerprintHash, SessionId, VisitorId};
+use analytics_domain::reputation::{HumanClearance, ReputationState};
+use analytics_domain::request::{
+    ClientNetwork, RawRequest, RequestKind, SessionAnalytics, client_address, entry_url,
+};
+use analytics_domain::request_row::{RequestDecision, RequestFacts, RequestRecord, RequestRow};
+use analytics_domain::session::{AnalyticsSession, EndReason, NewSession, SessionOrigin, SessionPlace, Text};
+use analytics_domain::throttle::fields::{RateLimitFields, rate_limit_fields};
+use analytics_domain::throttle::{Decision, ThrottleDecision};
+use analytics_domain::user_agent::{AutomationKind, UserAgent};
+use analytics_domain::visit::{Client, ClientKey, ShardCounters, Step, VisitPolicy, Visitor};
+use analytics_ports::{GeoLocator, IdGenerator};
+use chrono::{DateTime, Utc};
+use parking_lot::Mutex;
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+use super::agents::AgentCache;
+use super::keys::Keys;
+use super::policy::LivePolicy;
+use super::record::LiveRecord;
+use super::seen::Seen;
+use super::session::LiveSession;
+use crate::ingest::queue::Ingest;
+use crate::replay::{Agent, client_of, declared_of};
+use crate::services::TrafficService;
+
+/// The engine over live traffic. It reads no clock: a request brings its time.
+pub struct LiveTraffic {
+    pub(super) traffic: TrafficService<Option<Arc<LiveSession>>>,
+    pub(super) policy: LivePolicy,
+    pub(super) agents: AgentCache,
+    keys: Arc<Keys>,
+    verifier: Option<Box<VerifyCrawler>>,
+    geo: Option<Arc<dyn GeoLocator>>,
+    pub(super) ids: Arc<dyn IdGenerator>,
+    pub(super) queue: Ingest<LiveRecord>,
+    /// Sessions that moved since the stores were told last.
+    pub(super) moved: Mutex<Vec<Arc<LiveSession>>>,
+    pub(super) counters: Counters,
+}
+
+/// Says whether a declared crawler comes from its operator's addresses, without waiting.
+pub type VerifyCrawler = dyn Fn(&UserAgent, IpAddr, DateTime<Utc>) -> Verification + Send + Sync;
+
+/// What was decided about a request.
+#[derive(Debug)]
+pub struct Decided {
+    /// What to do with it, and the level.
+    pub answer: ThrottleDecision,
+    /// What its session is taken for.
+    pub class: Class,
+    /// Its session.
+    pub session: SessionId,
+    /// Whom it counts as.
+    pub visitor: VisitorId,
+    /// Whom it is held against.
+    pub fingerprint: FingerprintHash,
+    /// What to tell the client of its quota; only where limits bind.
+    pub fields: Option<RateLimitFields>,
+    /// Whether a session began with it.
+    pub opened: bool,
+    /// Whether it counted as a page view.
+    pub page_view: bool,
+    /// The request, until it is answered.
+    pub pending: Pending,
+}
+
+/// A request that was decided and is not answered yet. It has to be handed to [`LiveTraffic::answered`], or it is in no
+/// total.
+#[derive(Debug)]
+#[must_use]
+pub struct Pending {
+    session: Arc<LiveSession>,
+    record: Box<RequestRecord>,
+    /// Where it is a page view: the full URL.
+    url: Option<Box<str>>,
+    page_view: bool,
+}
+
+/// How a request was answered, as far as that is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Answer {
+    /// The status.
+    pub status: Option<u16>,
+    /// The bytes of the content.
+    pub bytes: Option<u64>,
+    /// How long it took, in microseconds.
+    pub duration_us: Option<u64>,
+}
+
+/// A request was let pass without being looked at: others held it up for too long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unseen;
+
+/// What live traffic came to since the start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[expect(missing_docs, reason = "the names say it; docs/service.md defines each")]
+pub struct LiveCounters {
+    pub requests: u64,
+    pub refused: u64,
+    pub would_refuse: u64,
+    pub exempt: u64,
+    pub unseen: u64,
+    /// Rows that the queue had no room for; they are in no total.
+    pub rows_dropped: u64,
+    /// Other records that the queue had no room for; they are tried again with the next second, or told as dropped.
+    pub records_dropped: u64,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Counters {
+    requests: AtomicU64,
+    refused: AtomicU64,
+    would_refuse: AtomicU64,
+    exempt: AtomicU64,
+    unseen: AtomicU64,
+    rows_dropped: AtomicU64,
+    pub(super) records_dropped: AtomicU64,
+}
+
+impl LiveTraffic {
+    /// Nobody yet, and room for this many visitors.
+    pub fn new(
+        visit: VisitPolicy,
+        policy: LivePolicy,
+        capacity: usize,
+        keys: Arc<Keys>,
+        ids: Arc<dyn IdGenerator>,
+        queue: Ingest<LiveRecord>,
+    ) -> Self {
+        Self {
+            traffic: TrafficService::new(visit, capacity),
+            policy,
+            agents: AgentCache::default(),
+            keys,
+            verifier: None,
+            geo: None,
+            ids,
+            queue,
+            moved: Mutex::default(),
+            counters: Counters::default(),
+        }
+    }
+
+    /// The same, with places of addresses.
+    #[must_use]
+    pub fn with_geo(self, geo: Arc<dyn GeoLocator>) -> Self {
+        Self { geo: Some(geo), ..self }
+    }
+
+    /// The same, with crawlers verified this way.
+    #[must_use]
+    pub fn with_verifier(self, verifier: Box<VerifyCrawler>) -> Self {
+        Self { verifier: Some(verifier), ..self }
+    }
+
+    /// Decides about a request, from memory. `https` says whether it came over TLS, where that is known.
+    ///
+    /// # Errors
+    /// [`Unseen`] when others held it up for longer than the policy's patience; it passes, and a counter rises.
+    pub fn decide(&self, request: &RawRequest<'_>, https: Option<bool>) -> Result<Decided, Unseen> {
+        self.decide_for(self.client(request), request, https)
+    }
+
+    /// Decides about a request of a client whose address the host knows; forwarding fields are not read.
+    ///
+    /// # Errors
+    /// As [`LiveTraffic::decide`].
+    pub fn decide_for(
+        &self,
+        address: IpAddr,
+        request: &RawRequest<'_>,
+        https: Option<bool>,
+    ) -> Result<Decided, Unseen> {
+        let address = address.to_canonical();
+        self.counters.requests.fetch_add(1, Ordering::Relaxed);
+        let now = request.at;
+        let network = ClientNetwork::of(&self.policy.request.address, address);
+        let agent = self.agents.read(request.header("user-agent").unwrap_or_default());
+        let mut facts = agent.facts;
+        if agent.read.declared.is_some()
+            && let Some(verify) = &self.verifier
+        {
+            facts.verification = verify(&agent.read, address, now);
+        }
+        let language = request.header("accept-language");
+        let headers = language.map_or(0, |language| xxh3_64_with_seed(language.as_bytes(), 1));
+        let client = Client { network, headers, agent: &facts };
+        let seen = Seen::read(&self.policy, request, &agent, https);
+        let decided = self.traffic.decide_within(
+            client,
+            &seen.observation(),
+            now,
+            self.policy.patience,
+            |step, class, kept| {
+                if step.opened || kept.is_none() {
+                    *kept = Some(Arc::new(self.begin(client.key(), request, &agent, address)));
+                }
+                let session = Arc::clone(kept.as_ref().expect("it was put there if it was not"));
+                self.decided(request, address, &seen, *step, class, session)
+            },
+        );
+        decided.ok_or_else(|| {
+            self.counters.unseen.fetch_add(1, Ordering::Relaxed);
+            Unseen
+        })
+    }
+
+    /// Takes the answer to a request, and queues its row. Whoever does not know the answer says so by the default.
+    pub fn answered(&self, pending: Pending, answer: Answer, now: DateTime<Utc>) {
+        let Pending { session, mut record, url, page_view } = pending;
+        record.status = answer.status;
+        record.bytes = answer.bytes.filter(|&bytes| bytes <= MOST);
+        record.duration_us = answer.duration_us.filter(|&duration| duration <= MOST);
+        record.charged = record.kind.is_charged(record.status);
+        let refused = matches!(record.decision, RequestDecision::Refused(_));
+        let Ok(row) = RequestRow::try_from(*record) else {
+            // Before 1970 there are no ids; a clock that wrong has been told by then.
+            self.counters.rows_dropped.fetch_add(1, Ordering::Relaxed);
+            return;
+        };
+        if answer.status.is_some() && !refused {
+            self.traffic.answered(&session.key, &row.observation(), now, |_| ());
+        }
+        if self.queue.offer(LiveRecord::Request(Box::new(row.clone()))).is_err() {
+            self.counters.rows_dropped.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
+        let list = {
+            let mut moved = session.moved.lock();
+            if page_view && !refused {
+                moved.land(row.record().path.as_str(), url.as_deref());
+            }
+            moved.count(&row)
+        };
+        if list {
+            self.moved.lock().push(session);
+        }
+    }
+
+    /// Takes in what the tracker told of the client behind this request; `false` where it has no open session.
+    pub fn tracked(&self, request: &RawRequest<'_>, marks: TrackerMarks) -> bool {
+        self.traffic.tracked(&self.key(request), marks, request.at)
+    }
+
+    /// The open session of the client behind this request.
+    pub fn session_of(&self, request: &RawRequest<'_>) -> Option<SessionId> {
+        self.traffic.visitor(&self.key(request), |visitor| {
+            visitor.session().is_some().then(|| visitor.tag().as_ref().map(|session| session.id))
+        })??
+    }
+
+    /// The address of the client behind this request.
+    pub fn client(&self, request: &RawRequest<'_>) -> IpAddr {
+        let address = &self.policy.request.address;
+        client_address(address, request.peer, request.fields(address.forwarding_header.name()))
+    }
+
+    /// Takes everybody of this fingerprint for a person: level, flags and bans go. Answers what was cleared.
+    pub fn clear_as_human(&self, fingerprint: FingerprintHash, now: DateTime<Utc>) -> Vec<HumanClearance> {
+        self.traffic.clear_as_human(now, |visitor| {
+            visitor.tag().as_ref().is_some_and(|session| session.fingerprint == fingerprint)
+        })
+    }
+
+    /// Flags everybody of this fingerprint until it is cleared; answers what is remembered of each now.
+    pub fn flag(&self, fingerprint: FingerprintHash) -> Vec<ReputationState> {
+        let is = |visitor: &Visitor<Option<Arc<LiveSession>>>| {
+            visitor.tag().as_ref().is_some_and(|session| session.fingerprint == fingerprint)
+        };
+        let key = self.traffic.find(is);
+        key.and_then(|key| self.traffic.visitor(&key, Visitor::flag)).into_iter().collect()
+    }
+
+    /// Ends the open session of this id; `false` where it is not open here.
+    pub fn end(&self, id: SessionId, reason: EndReason, now: DateTime<Utc>) -> bool {
+        let found = self.find(id);
+        found.is_some_and(|key| self.traffic.end(&key, reason, now))
+    }
+
+    /// What the open session of this id is taken for now, with every reason.
+    pub fn explain(&self, id: SessionId) -> Option<Verdict> {
+        self.traffic.explain(&self.find(id)?)
+    }
+
+    /// The rules in force.
+    pub const fn visit(&self) -> &VisitPolicy {
+        self.traffic.policy()
+    }
+
+    /// How requests are read and kept.
+    pub const fn policy(&self) -> &LivePolicy {
+        &self.policy
+    }
+
+    /// The engine itself, for what survives a restart.
+    pub const fn engine(&self) -> &TrafficService<Option<Arc<LiveSession>>> {
+        &self.traffic
+    }
+
+    /// Visitors remembered now.
+    pub fn visitors(&self) -> usize {
+        self.traffic.visitors()
+    }
+
+    /// What the engine had to let go.
+    pub fn evicted(&self) -> ShardCounters {
+        self.traffic.counters()
+    }
+
+    /// What came so far.
+    pub fn counters(&self) -> LiveCounters {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        LiveCounters {
+            requests: read(&self.counters.requests),
+            refused: read(&self.counters.refused),
+            would_refuse: read(&self.counters.would_refuse),
+            exempt: read(&self.counters.exempt),
+            unseen: read(&self.counters.unseen),
+            rows_dropped: read(&self.counters.rows_dropped),
+            records_dropped: read(&self.counters.records_dropped),
+        }
+    }
+
+    pub(super) fn fingerprint(&self, key: &ClientKey) -> Option<FingerprintHash> {
+        self.traffic
+            .visitor(key, |visitor| visitor.tag().as_ref().map(|session| session.fingerprint))
+            .flatten()
+    }
+
+    fn find(&self, id: SessionId) -> Option<ClientKey> {
+        self.traffic.find(|visitor| visitor.tag().as_ref().is_some_and(|session| session.id == id))
+    }
+
+    /// The key of the state that the client behind this request has.
+    fn key(&self, request: &RawRequest<'_>) -> ClientKey {
+        let network = ClientNetwork::of(&self.policy.request.address, self.client(request));
+        let agent = self.agents.read(request.header("user-agent").unwrap_or_default());
+        let language = request.header("accept-language");
+        let headers = language.map_or(0, |language| xxh3_64_with_seed(language.as_bytes(), 1));
+        Client { network, headers, agent: &agent.facts }.key()
+    }
+
+    fn begin(&self, key: ClientKey, request: &RawRequest<'_>, agent: &Agent, address: IpAddr) -> LiveSession {
+        let read = SessionAnalytics::read(&self.policy.request, request);
+        let privacy = &self.policy.privacy;
+        let private =
+            privacy.respect_gpc && read.global_privacy_control || privacy.respect_dnt && read.do_not_track;
+        let language = request.header("accept-language").unwrap_or_default();
+        let ja4 = request.header("x-ja4").filter(|_| self.trusts(request.peer)).unwrap_or_default();
+        let mut client = client_of(&agent.text, &agent.read);
+        let mut origin = SessionOrigin { landing_page: None, entry_url: None, ..SessionOrigin::of(&read) };
+        let place = self.geo.as_ref().map(|geo| geo.locate(address).place);
+        let mut place = place.unwrap_or_default();
+        if private {
+            // What is left counts in reports and tells nobody apart.
+            (client.user_agent, client.browser_version, client.os_version) = (None, None, None);
+            origin.referrer_url = None;
+            place = SessionPlace { country: place.country, ..SessionPlace::default() };
+        } else {
+            client.locale = read.locale.as_ref().map(|locale| Text::cut(locale.as_str()));
+        }
+        let new = NewSession {
+            visitor: self.keys.visitor_key(request.at).visitor(&self.policy.site, key.network, &agent.text),
+            fingerprint: self.keys.fingerprint_key().fingerprint(key.network, &agent.text, language, ja4),
+            user: None,
+            network: privacy.store_network.then(|| key.network.neighbourhood().network()),
+            client,
+            origin,
+            place,
+        };
+        let now = whole(request.at);
+        let session = AnalyticsSession::start(self.ids.session_id(now), new, now)
+            .expect("the time is in whole microseconds of a year that a clock can show");
+        LiveSession::begin(key, declared_of(&agent.read), session)
+    }
+
+    fn decided(
+        &self,
+        request: &RawRequest<'_>,
+        address: IpAddr,
+        seen: &Seen<'_>,
+        step: Step,
+        class: Class,
+        session: Arc<LiveSession>,
+    ) -> Decided {
+        let now = whole(request.at);
+        let mut answer = step.decision;
+        if answer.refusal().is_some() && self.is_exempt(address, seen) {
+            self.counters.exempt.fetch_add(1, Ordering::Relaxed);
+            answer = ThrottleDecision {
+                decision: Decision::Admit { allowance: None },
+                would_refuse: None,
+                ..answer
+            };
+        }
+        match (answer.is_admitted(), answer.would_refuse) {
+            (false, _) => self.counters.refused.fetch_add(1, Ordering::Relaxed),
+            (true, Some(_)) => self.counters.would_refuse.fetch_add(1, Ordering::Relaxed),
+            (true, None) => 0,
+        };
+        let arrival = {
+            let mut moved = session.moved.lock();
+            moved.level = answer.level;
+            moved.max_level = moved.max_level.max(answer.level);
+            if answer.is_admitted() {
+                moved.last_activity_at = moved.last_activity_at.max(now);
+            }
+            moved.arrived += 1;
+            moved.arrived - 1
+        };
+        let fields =
+            rate_limit_fields(&self.traffic.policy().throttle, &answer, session.fingerprint, request.at);
+        let mut facts = RequestFacts::of(&seen.observation());
+        facts.number = facts.number.filter(|&number| number <= MOST);
+        let record = RequestRecord {
+            id: self.ids.event_id(now),
+            session: session.id,
+            visitor: session.visitor,
+            fingerprint: session.fingerprint,
+            at: now,
+            arrival,
+            method: seen.method,
+            version: seen.version,
+            path: Text::cut(seen.target.path),
+            kind: seen.target.kind,
+            status: None,
+            bytes: None,
+            duration_us: None,
+            referrer_host: seen.referrer_host.map(Text::cut),
+            charged: seen.target.kind.is_charged(None),
+            decision: RequestDecision::of(&answer),
+            facts,
+        };
+        let url = step.page_view.then(|| entry_url(&self.policy.request, request).into());
+        Decided {
+            answer,
+            class,
+            session: session.id,
+            visitor: session.visitor,
+            fingerprint: session.fingerprint,
+            fields,
+            opened: step.opened,
+            page_view: step.page_view,
+            pending: Pending { session, record: Box::new(record), url, page_view: step.page_view },
+        }
+    }
+
+    /// Whether the request is never refused. A feed reader on a feed is exempt too: it comes by the clock.
+    fn is_exempt(&self, address: IpAddr, seen: &Seen<'_>) -> bool {
+        let path = seen.target.path;
+        let below = |prefix: &String| {
+            path.strip_prefix(prefix.trim_end_matches('/'))
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        self.policy.exempt_paths.iter().any(below)
+            || seen.target.kind == RequestKind::Feed && seen.declared == Some(AutomationKind::FeedReader)
+            || self.policy.exempt_networks.iter().any(|network| network.contains(address))
+    }
+
+    fn trusts(&self, peer: IpAddr) -> bool {
+        self.policy.request.address.is_trusted(peer.to_canonical())
+    }
+}
+
+impl std::fmt::Debug for LiveTraffic {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LiveTraffic").field("counters", &self.counters()).finish_non_exhaustive()
+    }
+}
+
+pub(super) fn whole(at: DateTime<Utc>) -> DateTime<Utc> {
+    analytics_ports::clock::whole_micros(at)
+}
+
+/// The most that stores keep.
+const MOST: u64 = i64::MAX as u64;
