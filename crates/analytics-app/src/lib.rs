@@ -6,6 +6,7 @@ pub mod anomaly;
 pub mod replay;
 pub mod live;
 pub mod http;
+pub mod analytics;
 pub mod geo;
 pub mod simulate;
 pub mod config;
@@ -13,3 +14,5 @@ pub mod system;
 pub mod wiring;
 mod zone;
 pub mod cli;
+
+pub use analytics::Analytics;

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use analytics_ports::Clock;
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use axum::extract::ConnectInfo;
 use axum::http::{Request, Response, header};
 use tower::{Layer, Service};
@@ -120,10 +120,11 @@ where
         Box::pin(async move {
             let mut response = answering.await?;
             set_limit(response.headers_mut(), fields.as_ref());
-            let length = response.headers().get(header::CONTENT_LENGTH);
+            let told = response.headers().get(header::CONTENT_LENGTH);
+            let told = told.and_then(|length| length.to_str().ok()?.parse().ok());
             under.answered(Answer {
                 status: Some(response.status().as_u16()),
-                bytes: length.and_then(|length| length.to_str().ok()?.parse().ok()),
+                bytes: told.or_else(|| response.body().size_hint().exact()),
                 duration_us: u64::try_from(since.elapsed().as_micros()).ok(),
             });
             Ok(response)
@@ -182,5 +183,151 @@ impl Under {
 impl Drop for Under {
     fn drop(&mut self) {
         self.settle(Answer::default());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use analytics_domain::throttle::{Mode, ThrottleSettings};
+    use analytics_ports::{BatchLimit, MockClock, PageRequest};
+    use axum::Router;
+    use axum::http::StatusCode;
+    use axum::routing::get;
+    use chrono::{DateTime, Utc};
+    use tower::ServiceExt;
+
+    use super::*;
+    use crate::analytics::Analytics;
+    use crate::config::Settings;
+    use crate::wiring::Stores;
+
+    #[tokio::test]
+    async fn requests_of_a_service_are_counted_with_status_and_length() {
+        let bench = Bench::new();
+        assert_eq!(bench.ask("/", "Mozilla/5.0 Firefox/140.0").await.status(), StatusCode::OK);
+        assert_eq!(bench.ask("/nothing", "Mozilla/5.0 Firefox/140.0").await.status(), StatusCode::NOT_FOUND);
+        let (stores, session) = bench.settled().await;
+        let rows = stores.requests.list_by_session(session, PageRequest::first(BatchLimit::default())).await;
+        let rows = rows.unwrap().items;
+        let seen: std::collections::BTreeSet<_> = rows
+            .iter()
+            .map(|row| (row.record().path.as_str().to_owned(), row.record().status, row.record().bytes))
+            .collect();
+        assert_eq!(
+            seen,
+            [("/".to_owned(), Some(200), Some(5)), ("/nothing".to_owned(), Some(404), Some(0))].into()
+        );
+        assert!(rows.iter().all(|row| row.record().duration_us.is_some()));
+    }
+
+    #[tokio::test]
+    async fn over_the_quota_the_layer_answers_and_the_service_is_not_asked() {
+        let bench = Bench::new();
+        let mut statuses = Vec::new();
+        for _ in 0..25 {
+            let response = bench.ask("/", "curl/8").await;
+            assert!(response.headers().contains_key("ratelimit"));
+            statuses.push(response.status());
+        }
+        assert_eq!(statuses.iter().filter(|status| **status == StatusCode::OK).count(), 20);
+        assert_eq!(statuses[24], StatusCode::TOO_MANY_REQUESTS);
+        assert_eq!(bench.live.counters().refused, 5);
+    }
+
+    #[tokio::test]
+    async fn handlers_are_told_what_the_visit_is_taken_for() {
+        let bench = Bench::new();
+        let response = bench.ask("/class", "curl/8").await;
+        let body = axum::body::to_bytes(response.into_body(), 100).await.unwrap();
+        assert_eq!(body.as_ref(), b"declared_bot");
+    }
+
+    #[tokio::test]
+    async fn a_fault_of_analytics_breaks_no_request() {
+        struct Broken;
+        impl Clock for Broken {
+            fn now(&self) -> DateTime<Utc> {
+                panic!("no time")
+            }
+        }
+        let bench = Bench::new();
+        let layer = AnalyticsLayer::new(Arc::clone(&bench.live), Arc::new(Broken));
+        let router = Router::new().route("/", get(|| async { "hello" })).layer(layer.clone());
+        let request = Request::get("/").body(Body::empty()).unwrap();
+        assert_eq!(router.oneshot(request).await.unwrap().status(), StatusCode::OK);
+        assert_eq!(layer.faults(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_client_that_goes_away_is_counted_without_a_status() {
+        let bench = Bench::new();
+        let waits = Router::new().route("/", get(std::future::pending::<&'static str>));
+        let router = waits.layer(AnalyticsLayer::new(Arc::clone(&bench.live), bench.clock.clone()));
+        let request = Bench::request("/", "Mozilla/5.0 Firefox/140.0");
+        let mut answering = Box::pin(router.oneshot(request));
+        assert!(futures_now(answering.as_mut()).is_none());
+        drop(answering);
+        let (stores, session) = bench.settled().await;
+        let rows = stores.requests.list_by_session(session, PageRequest::first(BatchLimit::default())).await;
+        assert_eq!(rows.unwrap().items.iter().map(|row| row.record().status).collect::<Vec<_>>(), [None]);
+    }
+
+    /// What a future answers when it is asked once.
+    fn futures_now<F: Future>(future: Pin<&mut F>) -> Option<F::Output> {
+        match future.poll(&mut Context::from_waker(std::task::Waker::noop())) {
+            Poll::Ready(answer) => Some(answer),
+            Poll::Pending => None,
+        }
+    }
+
+    struct Bench {
+        router: Router,
+        live: Arc<LiveTraffic>,
+        clock: Arc<MockClock>,
+        analytics: Analytics,
+    }
+
+    impl Bench {
+        fn new() -> Self {
+            let clock = Arc::new(MockClock::at(at()));
+            let throttle = ThrottleSettings { mode: Mode::Enforce, ..ThrottleSettings::default() };
+            let settings = Settings { throttle: throttle.try_into().unwrap(), ..Settings::default() };
+            let analytics = Analytics::builder().settings(settings).clock(clock.clone()).build().unwrap();
+            let live = Arc::clone(analytics.live());
+            let told = |request: Request<Body>| async move {
+                request.extensions().get::<Visit>().map_or("", |visit| visit.class.as_str()).to_owned()
+            };
+            let router = Router::new()
+                .route("/", get(|| async { "hello" }))
+                .route("/class", get(told))
+                .layer(analytics.layer());
+            Self { router, live, clock, analytics }
+        }
+
+        fn request(target: &str, agent: &str) -> Request<Body> {
+            let mut request = Request::get(target).header("user-agent", agent).body(Body::empty()).unwrap();
+            let peer: SocketAddr = "203.0.113.7:1".parse().unwrap();
+            request.extensions_mut().insert(ConnectInfo(peer));
+            request
+        }
+
+        async fn ask(&self, target: &str, agent: &str) -> Response<Body> {
+            self.router.clone().oneshot(Self::request(target, agent)).await.unwrap()
+        }
+
+        /// The stores once everything is stored, and the only session.
+        async fn settled(self) -> (Stores, analytics_domain::ids::SessionId) {
+            let stores = self.analytics.stores().clone();
+            self.analytics.close().await;
+            let page = PageRequest::first(BatchLimit::default());
+            let sessions = stores.sessions.list(&analytics_ports::SessionFilter::default(), page).await;
+            let sessions = sessions.unwrap().items;
+            assert_eq!(sessions.len(), 1);
+            (stores, sessions[0].id())
+        }
+    }
+
+    fn at() -> DateTime<Utc> {
+        DateTime::from_timestamp(1_780_000_000, 0).unwrap()
     }
 }

@@ -62,7 +62,8 @@ pub(super) struct SeenRequest {
 #[derive(Debug, Serialize)]
 struct Decision {
     /// `admit` or `refuse`.
-    decision: &'static str,
+    #[serde(rename = "decision")]
+    verb: &'static str,
     /// In shadow mode: whether enforcing would refuse it.
     would_refuse: bool,
     level: ThrottleLevel,
@@ -124,7 +125,7 @@ fn decide(service: &Service, seen: &SeenRequest) -> Result<Option<Decision>, Pro
     let Ok(decided) = service.live().decide_for(seen.client, &request, seen.https) else { return Ok(None) };
     let refused = !decided.answer.is_admitted();
     let decision = Decision {
-        decision: if refused { "refuse" } else { "admit" },
+        verb: if refused { "refuse" } else { "admit" },
         would_refuse: decided.answer.would_refuse.is_some(),
         level: decided.answer.level,
         class: decided.class,

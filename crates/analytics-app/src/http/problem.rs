@@ -66,6 +66,7 @@ impl Problem {
     }
 
     /// Something that cannot be read, with what is wrong.
+    #[expect(clippy::needless_pass_by_value, reason = "it is made for `map_err`")]
     pub fn bad(detail: impl ToString) -> Self {
         Self::new(ProblemKind::BadRequest, detail.to_string())
     }

@@ -384,6 +384,7 @@ fn name(told: String) -> Result<Name, String> {
     Name::new(told).map_err(text)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it is made for `map_err`")]
 fn text(error: impl ToString) -> String {
     error.to_string()
 }

@@ -1,6 +1,7 @@
 //! The secrets of a running service: made at random, kept no longer than they may be, written nowhere else.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -60,15 +61,13 @@ impl Keys {
     /// Each [`KeysError`].
     pub fn open(state: &StateDir, now: DateTime<Utc>) -> Result<Self, KeysError> {
         let path = state.file("keys.toml");
-        let secrets = match private::read(&path)? {
-            Some(bytes) => {
-                Secrets::read(&bytes).map_err(|reason| KeysError::Damaged { path: path.clone(), reason })?
-            }
-            None => {
-                let secrets = Secrets::draw(now)?;
-                private::write(&path, secrets.to_text().as_bytes())?;
-                secrets
-            }
+        let damaged = |reason| KeysError::Damaged { path: path.clone(), reason };
+        let secrets = if let Some(bytes) = private::read(&path)? {
+            Secrets::read(&bytes).map_err(damaged)?
+        } else {
+            let secrets = Secrets::draw(now)?;
+            private::write(&path, secrets.to_text().as_bytes())?;
+            secrets
         };
         let keys = Self { secrets: RwLock::new(secrets), file: Some(path) };
         keys.turn(now)?;
@@ -98,11 +97,11 @@ impl Keys {
     /// A day that [`Keys::turn`] was not called for in time has one that is derived from the newest there is.
     pub fn visitor_key(&self, now: DateTime<Utc>) -> IdentityKey {
         let (secrets, day) = (self.secrets.read(), now.date_naive());
-        let days = &secrets.visitor;
-        days.get(&day).map(Secret::key).unwrap_or_else(|| {
-            let newest = days.last_key_value().map_or(&secrets.seal, |(_, key)| key);
+        let derived = || {
+            let newest = secrets.visitor.last_key_value().map_or(&secrets.seal, |(_, key)| key);
             newest.key().for_day(day.to_epoch_days())
-        })
+        };
+        secrets.visitor.get(&day).map_or_else(derived, Secret::key)
     }
 
     /// The key of fingerprints.
@@ -164,8 +163,8 @@ impl Secrets {
         let (today, mut turned) = (now.date_naive(), self.clone());
         turned.visitor.retain(|&day, _| today - day < VISITOR_KEY_DAYS && day - today <= TimeDelta::days(1));
         for day in [Some(today), today.succ_opt()].into_iter().flatten() {
-            if !turned.visitor.contains_key(&day) {
-                turned.visitor.insert(day, Secret::draw()?);
+            if let Entry::Vacant(free) = turned.visitor.entry(day) {
+                free.insert(Secret::draw()?);
             }
         }
         if today - self.fingerprint.made >= FINGERPRINT_KEY_DAYS {

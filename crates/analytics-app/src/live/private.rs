@@ -85,7 +85,15 @@ impl StateDir {
 
 /// What the file holds; `None` when there is none.
 pub(super) fn read(path: &Path) -> Result<Option<Vec<u8>>, PrivateFileError> {
-    let mut file = match File::open(path) {
+    let Some(mut file) = open(path)? else { return Ok(None) };
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes).map_err(failed("read", path))?;
+    Ok(Some(bytes))
+}
+
+/// The file, to be read; `None` when there is none.
+pub(super) fn open(path: &Path) -> Result<Option<File>, PrivateFileError> {
+    let file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(source) => return Err(failed("open", path)(source)),
@@ -94,15 +102,21 @@ pub(super) fn read(path: &Path) -> Result<Option<Vec<u8>>, PrivateFileError> {
     if mode & 0o077 != 0 {
         return Err(PrivateFileError::TooOpen { path: path.into(), mode, wanted: "600" });
     }
-    let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes).map_err(failed("read", path))?;
-    Ok(Some(bytes))
+    Ok(Some(file))
 }
 
 /// Replaces the file by one with these bytes, which only its owner can read.
 ///
 /// Whoever reads it, also after a crash at any moment, finds the old bytes or the new ones.
 pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), PrivateFileError> {
+    write_with(path, |file| file.write_all(bytes))
+}
+
+/// As [`write`], for what is written piece by piece.
+pub(super) fn write_with(
+    path: &Path,
+    content: impl FnOnce(&mut File) -> io::Result<()>,
+) -> Result<(), PrivateFileError> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".new");
     let new = path.with_file_name(name);
@@ -112,7 +126,7 @@ pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), PrivateFileError> {
     }
     let mut file = OpenOptions::new();
     let mut file = file.write(true).create_new(true).mode(0o600).open(&new).map_err(failed("make", &new))?;
-    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(failed("write", &new))?;
+    content(&mut file).and_then(|()| file.sync_all()).map_err(failed("write", &new))?;
     fs::rename(&new, path).map_err(failed("rename to", path))?;
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     File::open(directory).and_then(|held| held.sync_all()).map_err(failed("make safe", directory))

@@ -174,6 +174,9 @@ impl LiveTraffic {
     ///
     /// # Errors
     /// As [`LiveTraffic::decide`].
+    ///
+    /// # Panics
+    /// Never: a session is there once a request was stepped.
     pub fn decide_for(
         &self,
         address: IpAddr,

@@ -1,0 +1,334 @@
+//! Everything together: engine, queue, stores and services, for a service of one's own or for `analytics serve`.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use analytics_domain::request::InvalidSite;
+use analytics_domain::usage::PriceTable;
+use analytics_ports::{AlertSink, Clock, GeoLocator, IdGenerator};
+use axum::Router;
+use chrono::{DateTime, Utc};
+use parking_lot::Mutex;
+use tokio::task::JoinHandle;
+use tokio::time::MissedTickBehavior;
+
+use crate::anomaly::MonitorPolicy;
+use crate::config::Settings;
+use crate::http::layer::AnalyticsLayer;
+use crate::http::{self, Service, ServiceParts};
+use crate::ingest::queue::{Drain, Ingest, IngestCounters, QueuePolicy, SpillError, SpillFile};
+use crate::live::keys::KeysError;
+use crate::live::private::StateDir;
+use crate::live::{Keys, LiveSink, LiveTraffic, Tokens};
+use crate::services::{AnalyticsService, AnomalyDetectionService, ReputationService};
+use crate::system::{SystemClock, SystemIds};
+use crate::wiring::{self, Stores};
+
+/// The engine over live traffic with its stores and services.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use analytics_app::Analytics;
+///
+/// let analytics = Analytics::builder().start()?;
+/// let site: axum::Router = axum::Router::new().layer(analytics.layer());
+/// // … serve `site`, and at the end:
+/// analytics.close().await;
+/// # Ok(())
+/// # }
+/// ```
+pub struct Analytics {
+    service: Arc<Service>,
+    keys: Arc<Keys>,
+    clock: Arc<dyn Clock>,
+    drain: Drain,
+    turned: Mutex<Option<DateTime<Utc>>>,
+}
+
+/// An [`Analytics`] whose stores are told by themselves, once a second.
+pub struct Running {
+    analytics: Arc<Analytics>,
+    upkeep: JoinHandle<()>,
+}
+
+/// What an [`Analytics`] is to be made of. Everything has a default: rules as documented, stores in memory, the
+/// machine's clock, keys that end with the process.
+pub struct AnalyticsBuilder {
+    settings: Settings,
+    stores: Option<Stores>,
+    clock: Arc<dyn Clock>,
+    ids: Option<Arc<dyn IdGenerator>>,
+    geo: Option<Arc<dyn GeoLocator>>,
+    state: Option<StateDir>,
+    tokens: Option<Tokens>,
+    alerts: Vec<Arc<dyn AlertSink>>,
+    prices: PriceTable,
+    queue: QueuePolicy,
+    on_loopback: bool,
+}
+
+/// Why an [`Analytics`] cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A host of the site is none.
+    #[error(transparent)]
+    Site(#[from] InvalidSite),
+    /// There are no secrets.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
+    /// The file for records that the store could not take cannot be used.
+    #[error(transparent)]
+    Spill(#[from] SpillError),
+    /// The system has no randomness to make ids of.
+    #[error("the system has no randomness to make ids of")]
+    NoRandomness(#[from] getrandom::Error),
+}
+
+impl Analytics {
+    /// What is to be made, with every default.
+    pub fn builder() -> AnalyticsBuilder {
+        AnalyticsBuilder {
+            settings: Settings::default(),
+            stores: None,
+            clock: Arc::new(SystemClock),
+            ids: None,
+            geo: None,
+            state: None,
+            tokens: None,
+            alerts: Vec::new(),
+            prices: PriceTable::default(),
+            queue: QueuePolicy::default(),
+            on_loopback: false,
+        }
+    }
+
+    /// The engine.
+    pub fn live(&self) -> &Arc<LiveTraffic> {
+        self.service.live()
+    }
+
+    /// Where everything is kept.
+    pub fn stores(&self) -> &Stores {
+        self.service.stores()
+    }
+
+    /// What the routes share.
+    pub const fn service(&self) -> &Arc<Service> {
+        &self.service
+    }
+
+    /// Every route of the HTTP service.
+    pub fn router(&self) -> Router {
+        http::router(Arc::clone(&self.service))
+    }
+
+    /// The layer that puts the engine around a service of one's own.
+    pub fn layer(&self) -> AnalyticsLayer {
+        AnalyticsLayer::new(Arc::clone(self.live()), Arc::clone(&self.clock))
+    }
+
+    /// Does what is due: tells the stores what moved, and turns the keys once a minute. Meant for once a second.
+    pub fn tick(&self) {
+        let now = self.clock.now();
+        self.live().tell(now);
+        let mut turned = self.turned.lock();
+        if turned.is_none_or(|last| (now - last).num_seconds() >= 60) {
+            *turned = Some(now);
+            if let Err(error) = self.keys.turn(now) {
+                tracing::error!(%error, "the keys could not be turned; those of before stay");
+            }
+        }
+    }
+
+    /// Tells the stores all that moved, and waits until what is queued is in the store or in the spill file.
+    pub async fn close(self) -> IngestCounters {
+        self.tick();
+        self.drain.close().await
+    }
+}
+
+impl AnalyticsBuilder {
+    /// Other rules.
+    #[must_use]
+    pub fn settings(self, settings: Settings) -> Self {
+        Self { settings, ..self }
+    }
+
+    /// These stores.
+    #[must_use]
+    pub fn stores(self, stores: Stores) -> Self {
+        Self { stores: Some(stores), ..self }
+    }
+
+    /// Another clock.
+    #[must_use]
+    pub fn clock(self, clock: Arc<dyn Clock>) -> Self {
+        Self { clock, ..self }
+    }
+
+    /// Another maker of ids.
+    #[must_use]
+    pub fn ids(self, ids: Arc<dyn IdGenerator>) -> Self {
+        Self { ids: Some(ids), ..self }
+    }
+
+    /// Places of addresses.
+    #[must_use]
+    pub fn geo(self, geo: Arc<dyn GeoLocator>) -> Self {
+        Self { geo: Some(geo), ..self }
+    }
+
+    /// A directory for secrets and for records that the store could not take yet.
+    #[must_use]
+    pub fn state_dir(self, state: StateDir) -> Self {
+        Self { state: Some(state), ..self }
+    }
+
+    /// Tokens that calls need.
+    #[must_use]
+    pub fn tokens(self, tokens: Tokens) -> Self {
+        Self { tokens: Some(tokens), ..self }
+    }
+
+    /// One more whom anomalies are told.
+    #[must_use]
+    pub fn alert(mut self, sink: Arc<dyn AlertSink>) -> Self {
+        self.alerts.push(sink);
+        self
+    }
+
+    /// What models cost.
+    #[must_use]
+    pub fn prices(self, prices: PriceTable) -> Self {
+        Self { prices, ..self }
+    }
+
+    /// Another queue before the stores.
+    #[must_use]
+    pub fn queue(self, queue: QueuePolicy) -> Self {
+        Self { queue, ..self }
+    }
+
+    /// Connections come from the machine itself only, so that a person there needs no token.
+    #[must_use]
+    pub fn on_loopback(self, on_loopback: bool) -> Self {
+        Self { on_loopback, ..self }
+    }
+
+    /// Makes it, and has it told once a second. Call it within a runtime.
+    ///
+    /// # Errors
+    /// Each [`StartError`].
+    pub fn start(self) -> Result<Running, StartError> {
+        let analytics = Arc::new(self.build()?);
+        let told = Arc::clone(&analytics);
+        let upkeep = tokio::spawn(async move {
+            let mut seconds = tokio::time::interval(Duration::from_secs(1));
+            seconds.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            loop {
+                seconds.tick().await;
+                told.tick();
+            }
+        });
+        Ok(Running { analytics, upkeep })
+    }
+
+    /// Makes it for a caller who [ticks](Analytics::tick). Call it within a runtime.
+    ///
+    /// # Errors
+    /// Each [`StartError`].
+    ///
+    /// # Panics
+    /// Never: the settings hold that there is room for a row.
+    pub fn build(self) -> Result<Analytics, StartError> {
+        let Self { settings, clock, .. } = self;
+        let ids = match self.ids {
+            Some(ids) => ids,
+            None => Arc::new(SystemIds::new()?),
+        };
+        let stores = self.stores.unwrap_or_else(|| {
+            let rows =
+                NonZeroU32::new(settings.live.memory_rows).expect("the settings hold that it is not 0");
+            wiring::in_memory(rows).0
+        });
+        let now = clock.now();
+        let (keys, spill) = match &self.state {
+            Some(state) => (Keys::open(state, now)?, SpillFile::open(&state.file("records.redb"))?),
+            None => (Keys::in_memory(now)?, SpillFile::in_memory()?),
+        };
+        let keys = Arc::new(keys);
+        let reputation = ReputationService::new(
+            Arc::clone(&stores.fingerprints),
+            Arc::clone(&stores.bans),
+            Arc::clone(&clock),
+            Arc::clone(&ids),
+            settings.reputation.clone(),
+            settings.client.trusted_proxies.clone(),
+        );
+        let sink = Arc::new(LiveSink::new(stores.clone(), reputation.clone(), Arc::clone(&clock)));
+        let (queue, drain) = Ingest::start(sink, spill, self.queue);
+        let mut live = LiveTraffic::new(
+            settings.visit(),
+            settings.live()?,
+            settings.live.capacity as usize,
+            Arc::clone(&keys),
+            Arc::clone(&ids),
+            queue.clone(),
+        );
+        if let Some(geo) = self.geo {
+            live = live.with_geo(geo);
+        }
+        let analytics = AnalyticsService::new(
+            Arc::clone(&stores.sessions),
+            Arc::clone(&stores.events),
+            Arc::clone(&clock),
+            Arc::clone(&ids),
+            settings.session,
+        );
+        let anomalies = AnomalyDetectionService::new(
+            Arc::clone(&stores.thresholds),
+            Arc::clone(&stores.anomalies),
+            self.alerts,
+            Arc::clone(&clock),
+            Arc::clone(&ids),
+            MonitorPolicy::default(),
+        );
+        let service = Service::new(ServiceParts {
+            stores,
+            live: Arc::new(live),
+            queue,
+            analytics,
+            reputation,
+            anomalies: Arc::new(anomalies),
+            prices: self.prices,
+            clock: Arc::clone(&clock),
+            ids,
+            tokens: self.tokens,
+            on_loopback: self.on_loopback,
+        });
+        Ok(Analytics { service: Arc::new(service), keys, clock, drain, turned: Mutex::new(None) })
+    }
+}
+
+impl Running {
+    /// Stops telling by itself, and closes: see [`Analytics::close`].
+    ///
+    /// # Panics
+    /// Never: nobody else holds it once the task has ended.
+    pub async fn close(self) -> IngestCounters {
+        self.upkeep.abort();
+        // It was told to end; that it did is all that is waited for.
+        let _ = self.upkeep.await;
+        let analytics = Arc::into_inner(self.analytics).expect("the task that shared it has ended");
+        analytics.close().await
+    }
+}
+
+impl std::ops::Deref for Running {
+    type Target = Analytics;
+
+    fn deref(&self) -> &Analytics {
+        &self.analytics
+    }
+}
