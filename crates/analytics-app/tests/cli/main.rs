@@ -10,6 +10,7 @@ mod geo;
 mod recount;
 mod report;
 mod same_bytes;
+mod serve;
 mod store;
 
 use std::io::Write;

@@ -1,0 +1,210 @@
+//! The service as a process: what it serves, what it refuses, and what is left when it ends.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+use sqlx::PgConnection;
+
+use super::database::TestDatabase;
+use super::{BINARY, analytics};
+
+#[test]
+fn the_demonstration_has_real_figures_at_once() {
+    let served = Served::start(&["--demo"]);
+    let report = served.read("/v1/reports/traffic-summary?compare=true");
+    let people = &report["data"]["people"];
+    assert!(people["sessions"].as_u64().unwrap() > 300, "{report}");
+    let automation = served.read("/v1/reports/bot-traffic");
+    assert!(automation["data"].as_object().is_some_and(|data| !data.is_empty()), "{automation}");
+    let sessions = served.read("/v1/sessions?class=bot&limit=5");
+    assert_eq!(sessions["sessions"].as_array().unwrap().len(), 5);
+}
+
+#[test]
+fn an_address_that_others_reach_needs_tokens() {
+    let ran = analytics(&["serve", "--listen", "0.0.0.0:0"]);
+    assert_eq!(ran.status, 2);
+    assert!(ran.errors.contains("--token-file"), "{ran:?}");
+    let busy = Served::start(&[]);
+    let ran = analytics(&["serve", "--listen", &busy.address]);
+    assert_eq!(ran.status, 1);
+    assert!(ran.errors.contains("cannot listen on"), "{ran:?}");
+    let ran = analytics(&["serve", "--store", "mongo://ann:secret@host/db"]);
+    assert_eq!((ran.status, ran.errors.contains("secret")), (2, false), "{ran:?}");
+}
+
+#[test]
+fn tokens_are_made_once_and_only_their_file_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("tokens");
+    let path = file.to_str().unwrap();
+    let read = || std::fs::read_to_string(&file).unwrap();
+    let out = Served::start(&["--token-file", path]).stop();
+    let made = read();
+    let token =
+        made.lines().find_map(|line| line.strip_prefix("admin = ")).unwrap().trim_matches('"').to_owned();
+    assert!(!out.contains(&token));
+    let served = Served::start(&["--token-file", path]);
+    assert_eq!(read(), made);
+    let asked = |token: &str| {
+        let head =
+            format!("GET /v1/sessions HTTP/1.1\r\nhost: example.org\r\nauthorization: Bearer {token}\r\n");
+        served.raw(&format!("{head}connection: close\r\n\r\n"))
+    };
+    assert!(asked(&token).starts_with("HTTP/1.1 200 "));
+    assert!(asked("guessed").starts_with("HTTP/1.1 401 "));
+}
+
+#[tokio::test]
+async fn everything_that_was_decided_is_in_the_store_when_the_service_has_ended() {
+    let database = TestDatabase::migrated().await;
+    let served = Served::start(&["--store", &database.url(), "--trusted-proxy", "127.0.0.1"]);
+    for number in 0..200 {
+        let head = served.decide(&format!("203.0.113.{}", number % 20), &format!("/page/{number}"));
+        assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+    }
+    served.stop();
+    let mut connection = database.connection().await;
+    assert_eq!(kept(&mut connection).await, (20, 200, 200));
+}
+
+#[tokio::test]
+async fn a_restart_goes_on_with_the_same_store_and_the_same_identities() {
+    let database = TestDatabase::migrated().await;
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("state");
+    let options =
+        ["--store", &database.url(), "--trusted-proxy", "127.0.0.1", "--state-dir", state.to_str().unwrap()];
+    for _ in 0..2 {
+        let served = Served::start(&options);
+        served.decide("203.0.113.7", "/");
+        served.stop();
+    }
+    let mut connection = database.connection().await;
+    let (visitors, fingerprints): (i64, i64) = sqlx::query_as(
+        "SELECT count(DISTINCT visitor_id), count(DISTINCT fingerprint_hash) FROM user_sessions",
+    )
+    .fetch_one(&mut connection)
+    .await
+    .unwrap();
+    assert_eq!((visitors, fingerprints), (1, 1));
+    assert_eq!(kept(&mut connection).await, (2, 2, 2));
+}
+
+#[test]
+fn hostile_bytes_and_silence_hold_up_nobody() {
+    let served = Served::start(&["--trusted-proxy", "127.0.0.1"]);
+    let silent: Vec<TcpStream> = (0..20).map(|_| TcpStream::connect(&served.address).unwrap()).collect();
+    let long = "a".repeat(64 * 1024);
+    for bytes in [
+        "\r\n\r\n",
+        "GET",
+        "GET /../../etc/passwd HTTP/1.1\r\nhost: localhost\r\n\r\n",
+        "GET /v1/decide/%00%ff/..//? HTTP/1.1\r\nhost: localhost\r\nx-forwarded-for: ,,unknown,::::\r\n\r\n",
+        "POST /v1/observe HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9999999999999999999\r\n\r\n",
+        "POST /v1/observe HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n",
+        &format!("GET / HTTP/1.1\r\nhost: localhost\r\nx-long: {long}\r\n\r\n"),
+        &format!("GET /{long} HTTP/1.1\r\nhost: localhost\r\n\r\n"),
+    ] {
+        let mut stream = served.connect();
+        stream.write_all(bytes.as_bytes()).unwrap();
+        stream.shutdown(std::net::Shutdown::Write).unwrap();
+        let mut answer = Vec::new();
+        // Some are answered, some are cut off; none takes the service down.
+        let _ = stream.read_to_end(&mut answer);
+        assert!(
+            answer.is_empty() || answer.starts_with(b"HTTP/1.1 4"),
+            "{bytes:.60}: {:?}",
+            String::from_utf8_lossy(&answer)
+        );
+    }
+    assert!(served.decide("203.0.113.7", "/").starts_with("HTTP/1.1 200 "));
+    drop(silent);
+}
+
+/// Sessions, rows of requests, and the requests in the totals of sessions.
+async fn kept(connection: &mut PgConnection) -> (i64, i64, i64) {
+    let counted = "SELECT (SELECT count(*) FROM user_sessions), (SELECT count(*) FROM requests), \
+                   (SELECT coalesce(sum(requests), 0)::bigint FROM user_sessions)";
+    sqlx::query_as(counted).fetch_one(connection).await.unwrap()
+}
+
+/// A service that runs until it is dropped.
+struct Served {
+    child: Child,
+    address: String,
+}
+
+impl Served {
+    fn start(options: &[&str]) -> Self {
+        let mut child = Command::new(BINARY)
+            .env_clear()
+            .args(["serve", "--listen", "127.0.0.1:0"])
+            .args(options)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+        let Some(address) = line.trim().strip_prefix("listening on http://") else {
+            let ended = child.wait_with_output().unwrap();
+            panic!("{line}{}", String::from_utf8_lossy(&ended.stderr));
+        };
+        Self { address: address.trim_end_matches('/').to_owned(), child }
+    }
+
+    fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(&self.address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        stream
+    }
+
+    /// The whole answer to these bytes.
+    fn raw(&self, request: &str) -> String {
+        let mut stream = self.connect();
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap();
+        String::from_utf8(answer).unwrap()
+    }
+
+    fn read(&self, path: &str) -> Value {
+        let answer =
+            self.raw(&format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"));
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(head.starts_with("HTTP/1.1 200 "), "{answer}");
+        serde_json::from_str(body).unwrap()
+    }
+
+    fn decide(&self, client: &str, target: &str) -> String {
+        let forwarded = format!("x-forwarded-for: {client}\r\nx-forwarded-uri: {target}");
+        let agent = "user-agent: Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
+        self.raw(&format!(
+            "GET /v1/decide HTTP/1.1\r\nhost: x\r\n{forwarded}\r\n{agent}\r\nconnection: close\r\n\r\n"
+        ))
+    }
+
+    /// Asks it to end, waits until it has, and answers all that it said.
+    fn stop(mut self) -> String {
+        let process = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &process]).status().unwrap().success());
+        let status = self.child.wait().unwrap();
+        let mut said = String::new();
+        self.child.stdout.as_mut().unwrap().read_to_string(&mut said).unwrap();
+        self.child.stderr.as_mut().unwrap().read_to_string(&mut said).unwrap();
+        assert_eq!(status.code(), Some(0), "{said}");
+        said
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        // One that has ended cannot be killed again.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
