@@ -58,7 +58,7 @@ struct EventsPage {
 #[utoipa::path(
     get, path = "/v1/anomaly/thresholds", tag = "anomalies",
     responses(
-        (status = 200, description = "The limits by metric", body = Object),
+        (status = 200, description = "The limits by metric", body = Vec<Object>),
         (status = 401, description = "A token is needed", content_type = "application/problem+json"),
         (status = 403, description = "The token does not open this", content_type = "application/problem+json"),
         (status = 503, description = "The store is away", content_type = "application/problem+json"),

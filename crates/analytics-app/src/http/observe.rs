@@ -92,7 +92,7 @@ struct Fields {
 #[utoipa::path(
     post, path = "/v1/observe", tag = "decisions", request_body = Seen,
     responses(
-        (status = 200, description = "A decision, or a list of them in the order of the requests", body = Object),
+        (status = 200, description = "A decision, or a list of them in the order of the requests", body = serde_json::Value),
         (status = 400, description = "Not such requests, or more than 1,000", content_type = "application/problem+json"),
         (status = 401, description = "A token is needed", content_type = "application/problem+json"),
         (status = 403, description = "The token does not open this", content_type = "application/problem+json"),
