@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::event::EventProperties;
-use crate::ids::{BanId, EventId, FingerprintHash, SessionId, VisitorId};
+use crate::ids::{AnomalyEventId, BanId, EventId, FingerprintHash, SessionId, VisitorId};
 use crate::request::Network;
 use crate::session::{Text, is_whole_micros};
 
@@ -68,6 +68,12 @@ pub enum AuditAction {
     RevokeSession,
     /// Erased data.
     Erase,
+    /// Took note of an anomaly.
+    AcknowledgeAnomaly,
+    /// Set the limits of a metric.
+    SetThreshold,
+    /// Deleted the limits of a metric, so that its default holds.
+    DeleteThreshold,
 }
 
 /// To whom or what something was done.
@@ -84,6 +90,10 @@ pub enum AuditSubject {
     Network(Network),
     /// One visitor.
     Visitor(VisitorId),
+    /// One anomaly.
+    Anomaly(AnomalyEventId),
+    /// The limits of metrics; the details name which.
+    Thresholds,
 }
 
 /// Why a record is not an [`AuditEntry`].
@@ -129,7 +139,7 @@ impl AuditEntry {
 
 impl AuditAction {
     /// All actions, as they stand above.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 13] = [
         Self::Label,
         Self::Unlabel,
         Self::ClearAsHuman,
@@ -140,6 +150,9 @@ impl AuditAction {
         Self::EndSession,
         Self::RevokeSession,
         Self::Erase,
+        Self::AcknowledgeAnomaly,
+        Self::SetThreshold,
+        Self::DeleteThreshold,
     ];
 
     /// The name on the wire and in stores.
@@ -155,6 +168,9 @@ impl AuditAction {
             Self::EndSession => "end_session",
             Self::RevokeSession => "revoke_session",
             Self::Erase => "erase",
+            Self::AcknowledgeAnomaly => "acknowledge_anomaly",
+            Self::SetThreshold => "set_threshold",
+            Self::DeleteThreshold => "delete_threshold",
         }
     }
 }

@@ -644,6 +644,8 @@ pub fn audit_entry() -> impl Strategy<Value = AuditEntry> {
         ban_id().prop_map(AuditSubject::Ban),
         network().prop_map(AuditSubject::Network),
         visitor_id().prop_map(AuditSubject::Visitor),
+        anomaly_event_id().prop_map(AuditSubject::Anomaly),
+        Just(AuditSubject::Thresholds),
     ];
     let when = (event_time(), any::<u128>());
     let words = ("\\PC{1,40}", option::of(text()));

@@ -124,6 +124,8 @@ impl AuditRow {
                 "ban" => AuditSubject::Ban(row.ok("subject_id", subject_id.parse())?),
                 "network" => AuditSubject::Network(row.ok("subject_id", subject_id.parse())?),
                 "visitor" => AuditSubject::Visitor(row.ok("subject_id", subject_id.parse())?),
+                "anomaly" => AuditSubject::Anomaly(row.ok("subject_id", subject_id.parse())?),
+                "thresholds" => AuditSubject::Thresholds,
                 _ => return Err(row.corrupt("subject_kind", "there is no such subject")),
             },
             reason: row.text("reason", self.reason)?,
@@ -147,5 +149,7 @@ fn columns(subject: AuditSubject) -> (&'static str, String) {
         AuditSubject::Ban(id) => ("ban", id.to_string()),
         AuditSubject::Network(network) => ("network", network.to_string()),
         AuditSubject::Visitor(id) => ("visitor", id.to_string()),
+        AuditSubject::Anomaly(id) => ("anomaly", id.to_string()),
+        AuditSubject::Thresholds => ("thresholds", String::new()),
     }
 }

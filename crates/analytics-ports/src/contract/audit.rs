@@ -1,7 +1,7 @@
 //! What every [`AuditRepository`](crate::AuditRepository) does.
 
 use analytics_domain::audit::{AuditAction, AuditEntry, AuditRecord, AuditSubject};
-use analytics_domain::ids::{BanId, FingerprintHash, SessionId, VisitorId};
+use analytics_domain::ids::{AnomalyEventId, BanId, FingerprintHash, SessionId, VisitorId};
 use analytics_domain::session::Text;
 
 use super::Stores;
@@ -17,6 +17,8 @@ pub async fn audit_entries_are_read_back_whole(stores: &Stores) {
         AuditSubject::Ban(BanId::from_u128(most)),
         AuditSubject::Network("2001:db8::/48".parse().unwrap()),
         AuditSubject::Visitor(VisitorId::from_u128(most)),
+        AuditSubject::Anomaly(AnomalyEventId::from_u128(most)),
+        AuditSubject::Thresholds,
     ];
     let entries: Vec<AuditEntry> = AuditAction::ALL
         .into_iter()
