@@ -111,9 +111,9 @@ impl<T: Default> Shard<T> {
         out: &mut Output<T>,
     ) -> (Step, Class, &mut T) {
         let key = client.key();
-        let slot = match self.visitors.find(&key) {
-            Some(slot) => slot,
-            None => self.admit(policy, site, client, now, out),
+        let (slot, new_visitor) = match self.visitors.find(&key) {
+            Some(slot) => (slot, false),
+            None => (self.admit(policy, site, client, now, out), true),
         };
         let visitor = self.visitors.get_mut(slot);
         let was_bare = visitor.is_bare();
@@ -151,7 +151,7 @@ impl<T: Default> Shard<T> {
             network: &mut network.reputation,
             ceilings: &mut ceilings[..used],
         };
-        let step = Step { opened, ..visitor.step(policy, site, &mut around, request, now, out) };
+        let step = Step { opened, new_visitor, ..visitor.step(policy, site, &mut around, request, now, out) };
         self.newest = self.newest.max(now);
         visitor.last = self.newest;
         let place = visitor.place(policy, now);

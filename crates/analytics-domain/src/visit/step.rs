@@ -38,11 +38,17 @@ pub struct VisitPolicy {
 
 /// What one request led to.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own, and any of them can hold together"
+)]
 pub struct Step {
     /// What to do with the request, and the level.
     pub decision: ThrottleDecision,
     /// Whether a session began with it.
     pub opened: bool,
+    /// Whether its visitor was not known before.
+    pub new_visitor: bool,
     /// Whether it counted as a page view.
     pub page_view: bool,
     /// Whether the verdict was weighed again.
@@ -168,7 +174,7 @@ impl<T: Default> Visitor<T> {
         evidence.hostile_bot = self.assessment.class.is_bot() && self.assessment.hostile;
         evidence.bot_score = self.assessment.score as u8;
         let decision = self.decide(policy, around, request, evidence, now, out);
-        Step { decision, opened: false, page_view: effect.page_view, assessed }
+        Step { decision, opened: false, new_visitor: false, page_view: effect.page_view, assessed }
     }
 
     fn after_view(
