@@ -1,4 +1,4 @@
-//! What a value costs the baseline, as a ratio to governor's keyed check of 100,000 keys in the same run, and what a
+//! What a value costs the baseline, and a request the feed of live traffic, as a ratio to governor's keyed check of 100,000 keys in the same run, and what a
 //! series takes.
 //!
 //! `cargo bench -p analytics-app --bench anomaly`
@@ -12,8 +12,9 @@ mod support;
 use std::hint::black_box;
 use std::num::NonZeroU32;
 
-use analytics_app::anomaly::{Figure, Monitor, MonitorPolicy};
+use analytics_app::anomaly::{Figure, LiveFeed, Moment, Monitor, MonitorPolicy};
 use analytics_domain::anomaly::{Baseline, BaselinePolicy, MetricName, SeriesKind, Thresholds};
+use analytics_domain::detector::Class;
 use chrono::{DateTime, TimeDelta, Utc};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 
@@ -40,11 +41,13 @@ fn main() {
     println!("{SERIES} series at once: {taken:.0} bytes of resident memory each");
     let mut one = [one(SeriesKind::Gauge), one(SeriesKind::Count)];
     let mut monitor = watched();
-    let mut cases: [(&str, Vec<f64>, Vec<f64>); 4] = [
+    let feed = LiveFeed::default();
+    let mut cases: [(&str, Vec<f64>, Vec<f64>); 5] = [
         "gauge, one series",
         "count, one series",
         "gauges, 10,000 series in turn",
         "monitor, 10,000 metrics in turn",
+        "live feed, one request",
     ]
     .map(|name| (name, Vec::new(), Vec::new()));
     let mut yardstick = Vec::new();
@@ -54,7 +57,8 @@ fn main() {
             let ours = match number {
                 0 | 1 => one[number].round(),
                 2 => all.round(),
-                _ => monitor.round(),
+                3 => monitor.round(),
+                _ => fed(&feed),
             };
             let then = check();
             yardstick.push(first);
@@ -136,6 +140,27 @@ fn watched() -> Watched {
     let mut watched = Watched { monitor, figures, thresholds: Thresholds::default(), minute: 0 };
     watched.round();
     watched
+}
+
+/// Nanoseconds a request of live traffic, two thousand of them a minute.
+fn fed(feed: &LiveFeed) -> f64 {
+    let mut moment = Moment {
+        class: Class::Human,
+        charged: true,
+        opened: false,
+        new_fingerprint: false,
+        status: Some(200),
+        duration_us: Some(0),
+        bans: 0,
+    };
+    let took = nanoseconds_each(VALUES, || {
+        for nth in 0..VALUES as i64 {
+            moment.duration_us = Some(nth as u64);
+            feed.request(black_box(&moment), at(nth / 2_000));
+        }
+    });
+    black_box(feed.take(at(VALUES as i64)).len());
+    took
 }
 
 /// A value with a day and with noise.

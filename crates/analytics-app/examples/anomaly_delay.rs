@@ -1,4 +1,4 @@
-//! How long the baseline takes to notice what goes wrong, and how often it cries wolf, on simulated traffic.
+//! How long anomalies take to be noticed, and how often the baseline and the trend cry wolf, on simulated traffic.
 //!
 //! ```text
 //! cargo run --release -p analytics-app --example anomaly_delay
@@ -10,7 +10,8 @@
 
 use std::io::Write;
 
-use analytics_domain::anomaly::{Baseline, BaselineChange, BaselinePolicy, SeriesKind};
+use analytics_app::anomaly::{AnomalyChange, Figure, Monitor, MonitorPolicy};
+use analytics_domain::anomaly::{AnomalyRule, MetricName, SeriesKind, Thresholds};
 use chrono::{DateTime, TimeDelta, Utc};
 use clap::Parser;
 use rand_chacha::ChaCha8Rng;
@@ -36,20 +37,24 @@ fn main() -> std::io::Result<()> {
         let (middle, last) = (of(delays.len() / 2), of(delays.len().wrapping_sub(1)));
         writeln!(out, "{:<46}{noticed:>8}{middle:>16}{last:>10}", trouble.name())?;
     }
-    writeln!(out, "\n{:<46}{:>16}", "nothing wrong", "alarms a week")?;
-    for figure in Figure::ALL {
-        let alarms: usize = (0..args.series).map(|seed| opened(figure, None, seed).len()).sum();
+    writeln!(out, "\n{:<46}{:>16}{:>10}", "nothing wrong, alarms a week", "baseline", "trend")?;
+    for kind in Kind::ALL {
         let weeks = args.series as f64 * 3.0;
-        writeln!(out, "{:<46}{:>16.2}", figure.name(), alarms as f64 / weeks)?;
+        let all = (0..args.series).flat_map(|seed| opened(kind, None, seed)).collect();
+        alarms(&mut out, kind.name(), all, weeks)?;
     }
-    let monday: usize = (0..args.series)
-        .map(|seed| {
-            let opened = opened(Figure::Requests, Some(Trouble::QuietWeekend), seed);
-            opened.iter().filter(|&&minute| (MONDAY..MONDAY + DAY).contains(&minute)).count()
-        })
-        .sum();
-    let name = "requests on the Monday after a quiet weekend";
-    writeln!(out, "{name:<46}{:>16.2}", monday as f64 / args.series as f64 * 7.0)
+    let monday = |seed| {
+        let opened = opened(Kind::Requests, Some(Trouble::QuietWeekend), seed);
+        opened.into_iter().filter(|(minute, _)| (MONDAY..MONDAY + DAY).contains(minute))
+    };
+    let all = (0..args.series).flat_map(monday).collect();
+    alarms(&mut out, "requests on the Monday after a quiet weekend", all, args.series as f64 / 7.0)
+}
+
+fn alarms(out: &mut dyn Write, name: &str, all: Vec<(i64, AnomalyRule)>, weeks: f64) -> std::io::Result<()> {
+    let of = |wanted| all.iter().filter(|(_, rule)| *rule == wanted).count() as f64 / weeks;
+    let (baseline, trend) = (of(AnomalyRule::Baseline), of(AnomalyRule::Trend));
+    writeln!(out, "{name:<46}{baseline:>16.2}{trend:>10.2}")
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,7 +68,7 @@ enum Trouble {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Figure {
+enum Kind {
     Requests,
     Errors,
     Latency,
@@ -85,11 +90,11 @@ impl Trouble {
         }
     }
 
-    const fn figure(self) -> Figure {
+    const fn kind(self) -> Kind {
         match self {
-            Self::Flood | Self::SmallFlood | Self::Outage | Self::QuietWeekend => Figure::Requests,
-            Self::Leak => Figure::Latency,
-            Self::Deployment => Figure::Errors,
+            Self::Flood | Self::SmallFlood | Self::Outage | Self::QuietWeekend => Kind::Requests,
+            Self::Leak => Kind::Latency,
+            Self::Deployment => Kind::Errors,
         }
     }
 
@@ -119,7 +124,7 @@ impl Trouble {
     }
 }
 
-impl Figure {
+impl Kind {
     const ALL: [Self; 4] = [Self::Requests, Self::Errors, Self::Latency, Self::Rare];
 
     const fn name(self) -> &'static str {
@@ -131,7 +136,7 @@ impl Figure {
         }
     }
 
-    const fn kind(self) -> SeriesKind {
+    const fn values(self) -> SeriesKind {
         match self {
             Self::Requests | Self::Errors | Self::Rare => SeriesKind::Count,
             Self::Latency => SeriesKind::Gauge,
@@ -157,25 +162,31 @@ impl Figure {
 /// Minutes from the beginning of the trouble to the anomaly that opens during it.
 fn delay(trouble: Trouble, seed: u64) -> Option<i64> {
     let (from, length) = trouble.period();
-    let opened = opened(trouble.figure(), Some(trouble), seed);
-    opened.into_iter().find(|minute| (from..from + length).contains(minute)).map(|minute| minute - from)
+    let opened = opened(trouble.kind(), Some(trouble), seed);
+    let minutes = opened.into_iter().map(|(minute, _)| minute);
+    minutes.filter(|minute| (from..from + length).contains(minute)).map(|minute| minute - from).min()
 }
 
-/// Minutes in which an anomaly opened, from the third week on.
-fn opened(figure: Figure, trouble: Option<Trouble>, seed: u64) -> Vec<i64> {
-    let (policy, mut baseline) = (BaselinePolicy::default(), Baseline::new(figure.kind()));
+/// Minutes in which an anomaly opened, from the third week on, with the rule that opened it.
+fn opened(kind: Kind, trouble: Option<Trouble>, seed: u64) -> Vec<(i64, AnomalyRule)> {
+    let (thresholds, mut monitor) = (Thresholds::none(), Monitor::new(MonitorPolicy::default()));
+    let metric = MetricName::new("simulated").expect("it is a name");
     let mut chance = Chance(ChaCha8Rng::seed_from_u64(seed));
+    let mut figure = Figure { metric, kind: kind.values(), value: 0.0 };
     let mut opened = Vec::new();
     for minute in 0..5 * WEEK {
         let factor = trouble.map_or(1.0, |trouble| {
             let (from, length) = trouble.period();
             if (from..from + length).contains(&minute) { trouble.factor(minute - from) } else { 1.0 }
         });
-        let value = figure.value(&mut chance, minute, factor);
-        let reading = baseline.observe(&policy, value, at(minute));
-        let changed = reading.map(|reading| reading.change);
-        if minute >= 2 * WEEK && changed == Ok(Some(BaselineChange::Opened)) {
-            opened.push(minute);
+        figure.value = kind.value(&mut chance, minute, factor);
+        let watched = monitor.observe(&thresholds, &figure, at(minute)).expect("the values are ordinary numbers");
+        let rules = watched.changes.into_iter().filter_map(|change| match change {
+            AnomalyChange::Opened(opening) => Some(opening.rule),
+            AnomalyChange::Closed { .. } => None,
+        });
+        if minute >= 2 * WEEK {
+            opened.extend(rules.map(|rule| (minute, rule)));
         }
     }
     opened

@@ -9,13 +9,14 @@ use analytics_inmemory::{
     InMemoryRequests, InMemorySessions, InMemoryThresholds, InMemoryUsage, NoPartitions, StoreStats,
 };
 use analytics_ports::{
-    AnalyticsQueryRepository, AnomalyEventRepository, AnomalyThresholdRepository, AuditRepository,
-    BanRepository, CoreStatsRepository, EngagementRepository, EventRepository, FingerprintRepository,
-    LabelRepository, LeaderLock, MlFeaturesRepository, PartitionUpkeep, RequestRepository, SessionRepository,
+    AlertSink, AnalyticsQueryRepository, AnomalyEventRepository, AnomalyThresholdRepository, AuditRepository,
+    BanRepository, Clock, CoreStatsRepository, EngagementRepository, EventRepository, FingerprintRepository,
+    IdGenerator, LabelRepository, LeaderLock, MlFeaturesRepository, PartitionUpkeep, RequestRepository, SessionRepository,
     UsageRepository,
 };
 use analytics_postgres::{MigrateError, Migrated, OpenError, PostgresOptions, PostgresStore};
 
+use crate::services::AnomalyPorts;
 use crate::services::jobs::JobStores;
 
 /// Every store, over one database or all in memory.
@@ -70,6 +71,23 @@ impl Stores {
             fingerprints: Arc::clone(&self.fingerprints),
             bans: Arc::clone(&self.bans),
             partitions: Arc::clone(&self.partitions),
+        }
+    }
+
+    /// What anomalies are looked for with, telling these of them.
+    pub fn anomaly_ports(
+        &self,
+        alerts: Vec<Arc<dyn AlertSink>>,
+        clock: Arc<dyn Clock>,
+        ids: Arc<dyn IdGenerator>,
+    ) -> AnomalyPorts {
+        AnomalyPorts {
+            thresholds: Arc::clone(&self.thresholds),
+            events: Arc::clone(&self.anomalies),
+            audit: Arc::clone(&self.audit),
+            alerts,
+            clock,
+            ids,
         }
     }
 }

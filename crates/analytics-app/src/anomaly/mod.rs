@@ -1,12 +1,16 @@
 //! From traffic to anomalies: figures a minute, and what is out of the ordinary in them.
 //!
-//! [`MinuteTally`] counts what happened in each minute, for people, bots and AI agents apart. [`Monitor`] holds every
-//! figure against fixed limits and against the baseline of its own series. Neither touches a store or a clock, so a
-//! replay and a live service see the same. [`webhook`] tells others.
+//! [`MinuteTally`] counts what happened in each minute, for people, bots and AI agents apart; [`LiveFeed`] does it for
+//! the callers of a live service. [`Monitor`] holds every figure against fixed limits, its trend and the baseline of its
+//! own series. None touches a store or a clock, so a replay and a live service see the same. [`webhook`] tells others.
 
+mod live;
 mod minute;
 mod monitor;
+mod trend;
 pub mod webhook;
 
-pub use minute::{Actor, MinuteFigures, MinuteTally, Moment};
-pub use monitor::{AnomalyChange, Figure, Monitor, MonitorPolicy, Opening, RefusedFigure};
+pub use live::LiveFeed;
+pub use minute::{Actor, CountedMinute, MinuteFigures, MinuteReader, MinuteTally, Moment};
+pub(crate) use monitor::limits_of;
+pub use monitor::{AnomalyChange, Figure, Monitor, MonitorPolicy, Opening, RefusedFigure, Watched};

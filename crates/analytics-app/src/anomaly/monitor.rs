@@ -1,14 +1,15 @@
 //! Every figure against its limits and against the baseline of its series.
 
-use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 
 use analytics_domain::anomaly::{
-    AnomalyLevel, AnomalyRule, Band, Baseline, BaselineChange, BaselinePolicy, Finite, MetricName,
-    RefusedValue, SeriesKind, Thresholds, UnitScore,
+    AnomalyLevel, AnomalyRule, AnomalyThreshold, Band, Baseline, BaselineChange, BaselinePolicy,
+    BaselineReading, Finite, MetricName, RefusedValue, SeriesKind, Thresholds, TrendPolicy, UnitScore,
 };
 use chrono::{DateTime, Utc};
 use hashbrown::HashMap;
+
+use super::trend::{Trend, TrendChange};
 
 /// The series of all metrics, a bounded number of them.
 ///
@@ -16,9 +17,8 @@ use hashbrown::HashMap;
 #[derive(Debug, Clone)]
 pub struct Monitor {
     policy: MonitorPolicy,
-    /// Looked up by name only; its order is never seen.
-    series: HashMap<MetricName, Series>,
-    by_use: BTreeMap<u64, MetricName>,
+    /// Looked up by name, and searched for the one that was used longest ago; its order is never seen.
+    series: HashMap<MetricName, Entry>,
     uses: u64,
     left: u64,
 }
@@ -30,7 +30,12 @@ pub struct MonitorPolicy {
     pub baseline: BaselinePolicy,
     /// Metrics watched at most. Default 10,000: about 50 MB.
     pub metrics: NonZeroUsize,
-    /// Values below the limits in a row that close what a limit opened. Default 3, as for baselines.
+    /// When a count departs from the hour before it.
+    pub trend: TrendPolicy,
+    /// Values beyond the trend in a row that open an anomaly. Default 5: of a count of 10 a minute chance alone puts
+    /// one in 35 beyond it, and five in a row once in a century.
+    pub trend_hits: u32,
+    /// Ordinary values in a row that close what a limit or the trend opened. Default 3, as for baselines.
     pub closing_quiet: u32,
 }
 
@@ -93,10 +98,25 @@ pub struct RefusedFigure {
     pub source: RefusedValue,
 }
 
+/// What one figure led to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Watched {
+    /// What it changed.
+    pub changes: Vec<AnomalyChange>,
+    /// What the baseline of its series says of it.
+    pub reading: BaselineReading,
+}
+
+#[derive(Debug, Clone)]
+struct Entry {
+    used: u64,
+    series: Box<Series>,
+}
+
 #[derive(Debug, Clone)]
 struct Series {
     baseline: Baseline,
-    used: u64,
+    trend: Trend,
     /// Whether a limit was hit, and values below it since.
     over_limit: Option<u32>,
 }
@@ -104,10 +124,10 @@ struct Series {
 impl Monitor {
     /// Nothing watched yet.
     pub fn new(policy: MonitorPolicy) -> Self {
-        Self { policy, series: HashMap::new(), by_use: BTreeMap::new(), uses: 0, left: 0 }
+        Self { policy, series: HashMap::new(), uses: 0, left: 0 }
     }
 
-    /// Holds a figure against the limits of its metric and against its baseline.
+    /// Holds a figure against the limits of its metric, against its baseline and, where it is a count, against its trend.
     ///
     /// Limits for `error_rate` hold for `error_rate.people` too, unless that has limits of its own; not for bots, since
     /// what is a fault for people is the trade of scanners.
@@ -119,7 +139,7 @@ impl Monitor {
         thresholds: &Thresholds,
         figure: &Figure,
         at: DateTime<Utc>,
-    ) -> Result<Vec<AnomalyChange>, RefusedFigure> {
+    ) -> Result<Watched, RefusedFigure> {
         let Figure { metric, kind, value } = figure;
         let refuse = |source| RefusedFigure { metric: metric.clone(), source };
         let finite = Finite::new(*value).map_err(|_| refuse(RefusedValue::NotFinite))?;
@@ -127,52 +147,38 @@ impl Monitor {
         kind.accepts(*value).map_err(refuse)?;
         let (series, mut changes) = self.series(metric, *kind, at);
         let reading = series.baseline.observe(&policy.baseline, *value, at).map_err(refuse)?;
-        let limited = thresholds.get(metric).or_else(|| thresholds.get(&base(metric)?));
+        let limited = limits_of(thresholds, metric);
         let level = limited.map_or(AnomalyLevel::Normal, |limits| limits.check(finite).level);
-        let quiet = level == AnomalyLevel::Normal;
-        series.over_limit = match series.over_limit {
-            None if quiet => None,
-            None => {
-                changes.push(AnomalyChange::Opened(Opening {
-                    metric: metric.clone(),
-                    rule: AnomalyRule::Threshold,
-                    level,
-                    since: at,
-                    at,
-                    value: finite,
-                    expected: None,
-                    score: None,
-                }));
-                Some(0)
-            }
-            Some(_) if !quiet => Some(0),
-            Some(below) if below + 1 < policy.closing_quiet => Some(below + 1),
-            Some(_) => {
-                let rule = AnomalyRule::Threshold;
-                changes.push(AnomalyChange::Closed { metric: metric.clone(), rule, at });
-                None
-            }
+        let limit = series.hold(policy.closing_quiet, level);
+        let told = reading.open_since.is_some();
+        let trend = match kind {
+            SeriesKind::Count => series.trend.step(&policy, finite, told, at),
+            SeriesKind::Gauge => None,
         };
-        match (reading.change, reading.open_since) {
+        let opened = |rule, level, since, expected, score| {
+            let metric = metric.clone();
+            AnomalyChange::Opened(Opening { metric, rule, level, since, at, value: finite, expected, score })
+        };
+        let closed = |rule| AnomalyChange::Closed { metric: metric.clone(), rule, at };
+        changes.extend(limit.map(|limit| match limit {
+            LimitChange::Hit => opened(AnomalyRule::Threshold, level, at, None, None),
+            LimitChange::Left => closed(AnomalyRule::Threshold),
+        }));
+        changes.extend(trend.map(|trend| match trend {
+            TrendChange::Opened { level, since, expected } => {
+                opened(AnomalyRule::Trend, level, since, expected, None)
+            }
+            TrendChange::Closed => closed(AnomalyRule::Trend),
+        }));
+        changes.extend(match (reading.change, reading.open_since) {
             (Some(BaselineChange::Opened), Some(since)) => {
-                changes.push(AnomalyChange::Opened(Opening {
-                    metric: metric.clone(),
-                    rule: AnomalyRule::Baseline,
-                    level: reading.level,
-                    since,
-                    at,
-                    value: finite,
-                    expected: reading.expected,
-                    score: Some(reading.surprise),
-                }));
+                let score = Some(reading.surprise);
+                Some(opened(AnomalyRule::Baseline, reading.level, since, reading.expected, score))
             }
-            (Some(BaselineChange::Closed), _) => {
-                let rule = AnomalyRule::Baseline;
-                changes.push(AnomalyChange::Closed { metric: metric.clone(), rule, at });
-            }
-            (Some(BaselineChange::Opened) | None, _) => {}
-        }
-        Ok(changes)
+            (Some(BaselineChange::Closed), _) => Some(closed(AnomalyRule::Baseline)),
+            (Some(BaselineChange::Opened) | None, _) => None,
+        });
+        Ok(Watched { changes, reading })
     }
 
     /// Metrics watched now.
@@ -193,30 +199,55 @@ impl Monitor {
         at: DateTime<Utc>,
     ) -> (&mut Series, Vec<AnomalyChange>) {
         self.uses += 1;
-        let (used, mut closed) = (self.uses, Vec::new());
-        if let Some(series) = self.series.get(metric) {
-            self.by_use.remove(&series.used);
-        } else if self.series.len() >= self.policy.metrics.get()
-            && let Some((_, idle)) = self.by_use.pop_first()
-        {
-            let gone = self.series.remove(&idle);
-            self.left += 1;
-            let mut close = |rule| closed.push(AnomalyChange::Closed { metric: idle.clone(), rule, at });
-            if gone.as_ref().is_some_and(|gone| gone.over_limit.is_some()) {
-                close(AnomalyRule::Threshold);
+        let mut closed = Vec::new();
+        if !self.series.contains_key(metric) {
+            if self.series.len() >= self.policy.metrics.get() {
+                closed = self.make_room(at);
             }
-            if gone.is_some_and(|gone| gone.baseline.open_since().is_some()) {
-                close(AnomalyRule::Baseline);
-            }
+            let (baseline, trend) = (Baseline::new(kind), Trend::default());
+            let series = Box::new(Series { baseline, trend, over_limit: None });
+            self.series.insert(metric.clone(), Entry { used: 0, series });
         }
-        self.by_use.insert(used, metric.clone());
-        let series = self.series.entry(metric.clone()).or_insert_with(|| Series {
-            baseline: Baseline::new(kind),
-            used,
-            over_limit: None,
-        });
-        series.used = used;
-        (series, closed)
+        let entry = self.series.get_mut(metric).expect("it is there, or was just put there");
+        entry.used = self.uses;
+        (&mut entry.series, closed)
+    }
+
+    /// Lets the metric go that had no value for longest, and closes what it had open.
+    fn make_room(&mut self, at: DateTime<Utc>) -> Vec<AnomalyChange> {
+        let idle = self.series.iter().min_by_key(|(_, entry)| entry.used).map(|(metric, _)| metric.clone());
+        let Some((metric, gone)) = idle.and_then(|metric| self.series.remove_entry(&metric)) else {
+            return Vec::new();
+        };
+        self.left += 1;
+        let open = [
+            (AnomalyRule::Threshold, gone.series.over_limit.is_some()),
+            (AnomalyRule::Trend, gone.series.trend.is_open()),
+            (AnomalyRule::Baseline, gone.series.baseline.open_since().is_some()),
+        ];
+        let open = open.into_iter().filter(|(_, open)| *open);
+        open.map(|(rule, _)| AnomalyChange::Closed { metric: metric.clone(), rule, at }).collect()
+    }
+}
+
+enum LimitChange {
+    Hit,
+    Left,
+}
+
+impl Series {
+    /// Notes the level that the limits give a value.
+    fn hold(&mut self, closing_quiet: u32, level: AnomalyLevel) -> Option<LimitChange> {
+        let quiet = level == AnomalyLevel::Normal;
+        let (over_limit, change) = match self.over_limit {
+            None if quiet => (None, None),
+            None => (Some(0), Some(LimitChange::Hit)),
+            Some(_) if !quiet => (Some(0), None),
+            Some(below) if below + 1 < closing_quiet => (Some(below + 1), None),
+            Some(_) => (None, Some(LimitChange::Left)),
+        };
+        self.over_limit = over_limit;
+        change
     }
 }
 
@@ -225,20 +256,21 @@ impl Default for MonitorPolicy {
         Self {
             baseline: BaselinePolicy::default(),
             metrics: NonZeroUsize::new(10_000).expect("ten thousand is not zero"),
+            trend: TrendPolicy::default(),
+            trend_hits: 5,
             closing_quiet: 3,
         }
     }
 }
 
-/// The name of a metric of people without its end; `None` for others.
-fn base(metric: &MetricName) -> Option<MetricName> {
-    MetricName::new(metric.as_str().strip_suffix(".people")?).ok()
+/// The limits that hold for a metric: its own, or for a metric of people those of its base name.
+pub(crate) fn limits_of<'a>(thresholds: &'a Thresholds, metric: &MetricName) -> Option<&'a AnomalyThreshold> {
+    let name = metric.as_str();
+    thresholds.get(name).or_else(|| thresholds.get(name.strip_suffix(".people")?))
 }
 
 #[cfg(test)]
 mod tests {
-    use analytics_domain::anomaly::AnomalyThreshold;
-
     use super::*;
 
     fn figure(name: &str, value: f64) -> Figure {
@@ -268,7 +300,7 @@ mod tests {
         let changes: Vec<_> = (0..)
             .zip(values)
             .map(|(at, value)| {
-                told(&monitor.observe(&thresholds, &figure("queue", value), minute(at)).unwrap())
+                told(&monitor.observe(&thresholds, &figure("queue", value), minute(at)).unwrap().changes)
             })
             .collect();
         let expected: Vec<Vec<(AnomalyRule, bool)>> = (0..9)
@@ -288,7 +320,7 @@ mod tests {
         let mut thresholds = Thresholds::from_iter([limits("error_rate", 0.1)]);
         let opens = |thresholds: &Thresholds, name| {
             let mut monitor = Monitor::new(MonitorPolicy::default());
-            told(&monitor.observe(thresholds, &figure(name, 0.5), minute(0)).unwrap())
+            told(&monitor.observe(thresholds, &figure(name, 0.5), minute(0)).unwrap().changes)
         };
         assert_eq!(opens(&thresholds, "error_rate.people"), [(AnomalyRule::Threshold, true)]);
         assert_eq!(opens(&thresholds, "error_rate.bots"), []);
@@ -308,14 +340,61 @@ mod tests {
         let thresholds = Thresholds::from_iter([limits]);
         monitor.observe(&thresholds, &figure("c", 5.0), minute(5)).unwrap();
         monitor.observe(&thresholds, &figure("a", 1.0), minute(6)).unwrap();
-        let changes = monitor.observe(&thresholds, &figure("d", 1.0), minute(7)).unwrap();
+        let watched = monitor.observe(&thresholds, &figure("d", 1.0), minute(7)).unwrap();
         assert_eq!(
-            told(&changes),
+            told(&watched.changes),
             [(AnomalyRule::Threshold, false)],
             "what is open closes when its metric leaves"
         );
         assert!(monitor.series.contains_key(&MetricName::new("a").unwrap()));
-        assert_eq!((monitor.by_use.len(), monitor.left()), (2, 2));
+        assert_eq!((monitor.metrics(), monitor.left()), (2, 2));
+    }
+
+    #[test]
+    fn a_count_that_doubles_before_its_baseline_knows_it_is_told_by_the_trend() {
+        let mut monitor = Monitor::new(MonitorPolicy::default());
+        let mut changes = Vec::new();
+        for (at, value) in (0..).zip([10.0; 10].into_iter().chain([40.0; 8]).chain([10.0; 5])) {
+            let watched = monitor.observe(&Thresholds::none(), &figure("queue", value), minute(at)).unwrap();
+            changes.extend(watched.changes);
+        }
+        let value = |value| Finite::new(value).unwrap();
+        let metric = MetricName::new("queue").unwrap();
+        let opening = Opening {
+            metric: metric.clone(),
+            rule: AnomalyRule::Trend,
+            level: AnomalyLevel::Critical,
+            since: minute(10),
+            at: minute(14),
+            value: value(40.0),
+            expected: Some(Band::new(value(5.0), value(20.0)).unwrap()),
+            score: None,
+        };
+        let closed = AnomalyChange::Closed { metric, rule: AnomalyRule::Trend, at: minute(20) };
+        assert_eq!(changes, [AnomalyChange::Opened(opening), closed]);
+    }
+
+    #[test]
+    fn what_the_baseline_has_told_the_trend_does_not_tell_again() {
+        let mut monitor = Monitor::new(MonitorPolicy::default());
+        let mut changes = Vec::new();
+        for at in 0..630 {
+            let value = if at < 600 { f64::from(90 + (at * 7 % 20) as u32) } else { 4_000.0 };
+            let watched = monitor.observe(&Thresholds::none(), &figure("requests", value), minute(at));
+            changes.extend(told(&watched.unwrap().changes));
+        }
+        assert_eq!(changes, [(AnomalyRule::Baseline, true)]);
+    }
+
+    #[test]
+    fn gauges_have_no_trend() {
+        let mut monitor = Monitor::new(MonitorPolicy::default());
+        for at in 0..25 {
+            let value = if at < 10 { 10.0 } else { 40.0 };
+            let gauge = Figure { kind: SeriesKind::Gauge, ..figure("seconds", value) };
+            let watched = monitor.observe(&Thresholds::none(), &gauge, minute(at)).unwrap();
+            assert_eq!(watched.changes, []);
+        }
     }
 
     #[test]

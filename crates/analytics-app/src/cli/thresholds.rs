@@ -105,7 +105,7 @@ async fn list(kept: &dyn AnomalyThresholdRepository) -> Result<Vec<Row>, StoreEr
         metric: limits.metric().clone(),
         warning: limits.warning(),
         critical: limits.critical(),
-        origin: if stored.get(limits.metric()).is_some() { "store" } else { "default" },
+        origin: if stored.get(limits.metric().as_str()).is_some() { "store" } else { "default" },
     };
     Ok(all.iter().map(row).collect())
 }

@@ -6,8 +6,10 @@ use analytics_domain::visit::{Output, Step};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::read::{Batch, ReadRequest};
-use crate::anomaly::{AnomalyChange, MinuteFigures, MinuteTally, Moment, Monitor, MonitorPolicy, Opening};
+use super::read::ReadRequest;
+use crate::anomaly::{
+    AnomalyChange, CountedMinute, MinuteReader, MinuteTally, Moment, Monitor, MonitorPolicy, Opening,
+};
 
 /// The anomalies of a replay, in the order in which they opened.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
@@ -45,6 +47,7 @@ pub struct AnomalyRow {
 #[derive(Debug)]
 pub(super) struct AnomalyWatch {
     tally: MinuteTally,
+    reader: MinuteReader,
     monitor: Monitor,
     thresholds: Thresholds,
     summary: AnomalySummary,
@@ -54,6 +57,7 @@ impl AnomalyWatch {
     pub(super) fn new() -> Self {
         Self {
             tally: MinuteTally::default(),
+            reader: MinuteReader::default(),
             monitor: Monitor::new(MonitorPolicy::default()),
             thresholds: Thresholds::default(),
             summary: AnomalySummary::default(),
@@ -61,29 +65,18 @@ impl AnomalyWatch {
     }
 
     /// Counts a request that was just stepped; the minutes before its own are over.
-    pub(super) fn request<T>(
-        &mut self,
-        batch: &Batch,
-        request: &ReadRequest,
-        step: &Step,
-        class: Class,
-        out: &Output<T>,
-    ) {
-        let agent = batch.agents[request.agent as usize].facts.hash;
-        let mut bytes = [0; 25];
-        bytes[..17].copy_from_slice(&request.network.to_bytes());
-        bytes[17..].copy_from_slice(&agent.to_le_bytes());
+    pub(super) fn request<T>(&mut self, request: &ReadRequest, step: &Step, class: Class, out: &Output<T>) {
         let moment = Moment {
             class,
-            client: xxhash_rust::xxh3::xxh3_64(&bytes),
             charged: request.kind.is_charged(request.status),
             opened: step.opened,
+            new_fingerprint: step.new_visitor,
             status: request.status,
-            seconds: None,
+            duration_us: request.duration_us,
             bans: out.bans.len() as u32,
         };
-        for minute in self.tally.request(&moment, request.at) {
-            self.minute(&minute);
+        if let Some(counted) = self.tally.request(&moment, request.at) {
+            self.over(&counted);
         }
     }
 
@@ -92,15 +85,18 @@ impl AnomalyWatch {
         self.summary
     }
 
-    fn minute(&mut self, minute: &MinuteFigures) {
-        self.summary.minutes += 1;
-        for figure in &minute.figures {
-            // Counts and shares of counts are never refused, and minutes come in order.
-            let changes = self.monitor.observe(&self.thresholds, figure, minute.at).unwrap_or_default();
-            for change in changes {
-                match change {
-                    AnomalyChange::Opened(opening) => self.summary.opened(&opening),
-                    AnomalyChange::Closed { metric, rule, at } => self.summary.closed(&metric, rule, at),
+    fn over(&mut self, counted: &CountedMinute) {
+        let Self { reader, monitor, thresholds, summary, .. } = self;
+        for minute in reader.figures(counted) {
+            summary.minutes += 1;
+            for figure in &minute.figures {
+                // Counts and shares of counts are never refused, and minutes come in order.
+                let watched = monitor.observe(thresholds, figure, minute.at);
+                for change in watched.into_iter().flat_map(|watched| watched.changes) {
+                    match change {
+                        AnomalyChange::Opened(opening) => summary.opened(&opening),
+                        AnomalyChange::Closed { metric, rule, at } => summary.closed(&metric, rule, at),
+                    }
                 }
             }
         }

@@ -314,7 +314,7 @@ fn step(
         }
     }
     tally.request(batch, request, &step, class, tag);
-    anomalies.request(batch, request, &step, class, out);
+    anomalies.request(request, &step, class, out);
     if !out.ended.is_empty() {
         drain(tally, out, sessions);
     }

@@ -5,6 +5,7 @@
 
 mod analytics;
 mod anomaly;
+mod audited;
 mod detection;
 mod recording;
 mod reports;
@@ -17,7 +18,10 @@ mod throttle;
 mod traffic;
 
 pub use analytics::{AnalyticsService, EventAnswer, NewEvent, SessionChange};
-pub use anomaly::{AnomalyDetectionService, MinuteOutcome};
+pub use anomaly::{
+    AnomalyDetectionService, AnomalyPolicy, AnomalyPorts, MetricSeries, MinuteOutcome, SeriesPoint,
+};
+pub use audited::{AuditedError, Author};
 pub use detection::BehavioralDetectionService;
 pub use recording::{QueueSink, RecordedSessions, RecordingService, SessionWithRequests, StoreSink};
 pub use reports::{Report, ReportBefore, ReportData, ReportError, ReportRequest, ReportService};

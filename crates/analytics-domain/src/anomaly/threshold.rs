@@ -2,6 +2,7 @@
 
 use alloc::collections::BTreeMap;
 use alloc::string::String;
+use core::borrow::Borrow;
 use core::fmt;
 use core::str::FromStr;
 
@@ -181,7 +182,7 @@ impl Thresholds {
     }
 
     /// The limits of this metric.
-    pub fn get(&self, metric: &MetricName) -> Option<&AnomalyThreshold> {
+    pub fn get(&self, metric: &str) -> Option<&AnomalyThreshold> {
         self.0.get(metric)
     }
 
@@ -209,6 +210,13 @@ impl Default for Thresholds {
             defaults.set(threshold.expect("a test reads every default"));
         }
         defaults
+    }
+}
+
+/// Names are hashed and ordered as their texts are.
+impl Borrow<str> for MetricName {
+    fn borrow(&self) -> &str {
+        &self.0
     }
 }
 

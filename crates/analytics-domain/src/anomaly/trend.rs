@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::number::{Finite, NotFinite};
-use super::{AnomalyCheckResult, AnomalyLevel, CheckBasis, MetricName};
+use super::{AnomalyCheckResult, AnomalyLevel, Band, CheckBasis, MetricName};
 
 /// Holds the latest value of a metric that is never negative against the mean of the window *before* it.
 ///
@@ -16,13 +16,13 @@ use super::{AnomalyCheckResult, AnomalyLevel, CheckBasis, MetricName};
 /// [`NotFinite`] when the value is NaN or infinite.
 ///
 /// ```
-/// use analytics_domain::anomaly::{AnomalyLevel, MetricName, TrendPolicy, TrendWindow, check_trend};
+/// use analytics_domain::anomaly::{AnomalyLevel, Finite, MetricName, TrendPolicy, TrendWindow, check_trend};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let metric = MetricName::new("errors")?;
 /// let mut before = TrendWindow::default();
 /// for _ in 0..5 {
-///     before.push(10.0)?;
+///     before.push(Finite::new(10.0)?);
 /// }
 /// assert_eq!(check_trend(&TrendPolicy::default(), &metric, &before, 21.0)?.level, AnomalyLevel::Warning);
 /// assert_eq!(check_trend(&TrendPolicy::default(), &metric, &before, 20.0)?.level, AnomalyLevel::Normal);
@@ -35,24 +35,10 @@ pub fn check_trend(
     value: f64,
 ) -> Result<AnomalyCheckResult, NotFinite> {
     let value = Finite::new(value)?;
-    let result = |level, basis| AnomalyCheckResult { metric: metric.clone(), value, level, basis };
-    let values = before.len();
-    let mean = before.mean();
-    let Some(mean) = mean.filter(|_| values >= policy.0.min_values) else {
-        return Ok(result(AnomalyLevel::Normal, CheckBasis::TooFewValues { values }));
-    };
-    let settings = &policy.0;
-    let beyond = |ratio: f64| value.get() > mean.get() * ratio || value.get() < mean.get() / ratio;
-    let level = if (value.get() - mean.get()).abs() < settings.min_delta {
-        AnomalyLevel::Normal
-    } else if beyond(settings.critical_ratio) {
-        AnomalyLevel::Critical
-    } else if beyond(settings.warning_ratio) {
-        AnomalyLevel::Warning
-    } else {
-        AnomalyLevel::Normal
-    };
-    Ok(result(level, CheckBasis::Trend { mean, values }))
+    let basis = policy.mean(before).map_or(CheckBasis::TooFewValues { values: before.len() }, |mean| {
+        CheckBasis::Trend { mean, values: before.len() }
+    });
+    Ok(AnomalyCheckResult { metric: metric.clone(), value, level: policy.level(before, value), basis })
 }
 
 /// When a value departs from the mean of those before it, checked.
@@ -117,6 +103,37 @@ impl TrendPolicy {
     pub const fn settings(&self) -> &TrendSettings {
         &self.0
     }
+
+    /// How far the value departs from the window before it, as [`check_trend`] says it.
+    pub fn level(&self, before: &TrendWindow, value: Finite) -> AnomalyLevel {
+        let (settings, value) = (&self.0, value.get());
+        let Some(mean) = self.mean(before).map(Finite::get) else { return AnomalyLevel::Normal };
+        let beyond = |ratio: f64| value > mean * ratio || value < mean / ratio;
+        if (value - mean).abs() < settings.min_delta {
+            AnomalyLevel::Normal
+        } else if beyond(settings.critical_ratio) {
+            AnomalyLevel::Critical
+        } else if beyond(settings.warning_ratio) {
+            AnomalyLevel::Warning
+        } else {
+            AnomalyLevel::Normal
+        }
+    }
+
+    /// The values that are normal after this window, of a metric that is never negative; `None` while the window holds
+    /// too few.
+    pub fn band(&self, before: &TrendWindow) -> Option<Band> {
+        let TrendSettings { warning_ratio, min_delta, .. } = self.0;
+        let mean = self.mean(before)?.get();
+        let lower = (mean / warning_ratio).min(mean - min_delta).max(0.0);
+        let upper = (mean * warning_ratio).max(mean + min_delta);
+        Band::new(Finite::new(lower).ok()?, Finite::new(upper).ok()?).ok()
+    }
+
+    /// The mean of the window; `None` while it holds too few values.
+    fn mean(&self, before: &TrendWindow) -> Option<Finite> {
+        before.mean().filter(|_| before.len() >= self.0.min_values)
+    }
 }
 
 impl TrendWindow {
@@ -124,15 +141,10 @@ impl TrendWindow {
     pub const CAPACITY: usize = 62;
 
     /// Takes a value in; the oldest leaves a full window.
-    ///
-    /// # Errors
-    /// [`NotFinite`] for NaN and infinities.
-    pub fn push(&mut self, value: f64) -> Result<(), NotFinite> {
-        let value = Finite::new(value)?;
+    pub fn push(&mut self, value: Finite) {
         self.values[self.next as usize] = value.get();
         self.next = (self.next + 1) % Self::CAPACITY as u32;
         self.len = (self.len + 1).min(Self::CAPACITY as u32);
-        Ok(())
     }
 
     /// How many values it holds.
@@ -201,7 +213,7 @@ mod tests {
     fn window(values: &[f64]) -> TrendWindow {
         let mut window = TrendWindow::default();
         for &value in values {
-            window.push(value).unwrap();
+            window.push(Finite::new(value).unwrap());
         }
         window
     }
@@ -243,11 +255,21 @@ mod tests {
     #[test]
     fn a_full_window_gives_up_its_oldest_value() {
         let mut window = window(&[1.0; TrendWindow::CAPACITY]);
-        window.push(63.0).unwrap();
+        window.push(Finite::new(63.0).unwrap());
         assert_eq!((window.len(), window.mean()), (62, Finite::new(2.0).ok()));
         assert_eq!(TrendWindow::default().mean(), None);
-        assert_eq!(window.push(f64::NAN), Err(NotFinite));
         assert!(size_of::<TrendWindow>() <= 512);
+    }
+
+    #[test]
+    fn the_band_has_the_values_that_are_normal() {
+        let band = |before: &[f64]| {
+            let band = TrendPolicy::default().band(&window(before))?;
+            Some((band.lower().get(), band.upper().get()))
+        };
+        assert_eq!(band(&[60.0; 5]), Some((30.0, 120.0)));
+        assert_eq!(band(&[1.0; 5]), Some((0.0, 6.0)));
+        assert_eq!(band(&[60.0; 4]), None);
     }
 
     #[test]
