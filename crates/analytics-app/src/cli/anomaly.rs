@@ -154,6 +154,8 @@ fn score(kind: SeriesKind, input: impl BufRead, out: &mut dyn Write) -> Result<S
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use super::*;
 
     fn scored(text: &str) -> (Scored, Vec<String>) {
@@ -186,12 +188,60 @@ mod tests {
     }
 
     #[test]
-    fn a_gap_of_a_year_changes_no_row_before_it() {
+    fn rows_are_answered_while_the_series_is_read() {
+        let answered = Cell::new(0);
+        let rows = Rows { given: 0, answered: &answered, farthest: 0 };
+        let mut input = BufReader::with_capacity(1 << 10, rows);
+        let scored = score(SeriesKind::Gauge, &mut input, &mut Lines(&answered)).unwrap();
+        assert_eq!(scored, Scored { rows: 20_000, late: 0 });
+        let farthest = input.into_inner().farthest;
+        assert!(farthest < 200, "{farthest} rows were read and not yet answered");
+    }
+
+    /// A series of 20,000 rows, which notes how far its reader is ahead of the answers.
+    struct Rows<'a> {
+        given: u64,
+        answered: &'a Cell<u64>,
+        farthest: u64,
+    }
+
+    impl io::Read for Rows<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            self.farthest = self.farthest.max(self.given.saturating_sub(self.answered.get()));
+            let row = match self.given {
+                0 => "timestamp,value\n".to_owned(),
+                1..=20_000 => format!("{},{}\n", self.given * 60, self.given % 7),
+                _ => return Ok(0),
+            };
+            self.given += 1;
+            buffer[..row.len()].copy_from_slice(row.as_bytes());
+            Ok(row.len())
+        }
+    }
+
+    /// Counts the lines that are written.
+    struct Lines<'a>(&'a Cell<u64>);
+
+    impl Write for Lines<'_> {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let lines = bytes.iter().filter(|&&byte| byte == b'\n').count();
+            self.0.set(self.0.get() + lines as u64);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_gap_of_a_year_is_no_news_and_changes_no_row_before_it() {
         let rows: Vec<String> = (0..300).map(|row| format!("{},{}\n", row * 300, row % 9)).collect();
         let day = rows.concat();
         let (_, alone) = scored(&format!("timestamp,value\n{day}"));
         let (_, gapped) = scored(&format!("timestamp,value\n{day}31622400,4\n"));
         assert_eq!((gapped.len(), &gapped[..301]), (302, &alone[..]));
+        assert_eq!(gapped[301], "31622400,4,0");
     }
 
     #[test]
