@@ -55,6 +55,16 @@ impl SystemIds {
     }
 }
 
+/// The certificates (DER) that this machine trusts, or those of the file that `SSL_CERT_FILE` names; what cannot be read
+/// is left out and logged.
+pub fn trusted_certificates() -> Vec<Vec<u8>> {
+    let loaded = rustls_native_certs::load_native_certs();
+    for error in &loaded.errors {
+        tracing::warn!(%error, "a trusted certificate cannot be read");
+    }
+    loaded.certs.iter().map(|certificate| certificate.to_vec()).collect()
+}
+
 impl IdGenerator for SystemIds {
     fn session_id(&self, _now: DateTime<Utc>) -> SessionId {
         SessionId::from_u128(self.draw())

@@ -40,7 +40,7 @@ pub use series::{MetricSeries, SeriesPoint};
 /// use std::num::NonZeroU32;
 /// use std::sync::Arc;
 ///
-/// use analytics_app::anomaly::LiveFeed;
+/// use analytics_app::anomaly::{AlertLog, LiveFeed};
 /// use analytics_app::services::{AnomalyDetectionService, AnomalyPolicy};
 /// use analytics_app::system::{SystemClock, SystemIds};
 /// use analytics_app::wiring;
@@ -48,7 +48,7 @@ pub use series::{MetricSeries, SeriesPoint};
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let (stores, _) = wiring::in_memory(NonZeroU32::new(1_000).ok_or("some rows")?);
 /// let (clock, ids) = (Arc::new(SystemClock), Arc::new(SystemIds::new()?));
-/// let ports = stores.anomaly_ports(Vec::new(), clock, ids);
+/// let ports = stores.anomaly_ports(vec![Arc::new(AlertLog::default())], clock, ids);
 /// let anomalies = AnomalyDetectionService::new(ports, AnomalyPolicy::default());
 /// // The request path calls `feed.request` while this runs, until the service is stopped.
 /// let feed = LiveFeed::default();

@@ -4,7 +4,9 @@
 //! `analytics-signature`: `v1=` and the keyed BLAKE3 of `id.timestamp.body` in hexadecimal. The receiver works the same
 //! hash out of the shared key, refuses old timestamps, and drops an id that it has seen.
 
-use std::collections::{BTreeSet, VecDeque};
+mod transport;
+
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -14,6 +16,9 @@ use analytics_domain::ids::AnomalyEventId;
 use analytics_ports::{AlertAnswer, AlertSink, Clock};
 use chrono::{DateTime, TimeDelta, Utc};
 use parking_lot::Mutex;
+
+use super::told::Told;
+pub use transport::{HttpTransport, InvalidWebhook};
 
 /// A queue of alerts for one webhook.
 pub struct Webhook {
@@ -74,23 +79,10 @@ pub trait WebhookTransport: Send + Sync {
 #[error("the webhook gave no answer")]
 pub struct NoAnswer(#[source] pub Box<dyn std::error::Error + Send + Sync>);
 
-/// POSTs over plain HTTP, which takes a receiver on the same machine or network.
 #[derive(Debug)]
-pub struct HttpTransport {
-    agent: ureq::Agent,
-    url: String,
-}
-
-/// The address of a webhook is not one that can be sent to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a webhook's address begins with http://, since this program has no TLS of its own")]
-pub struct InvalidWebhookUrl;
-
-#[derive(Debug, Default)]
 struct Queue {
     waiting: VecDeque<Waiting>,
-    known: BTreeSet<AnomalyEventId>,
-    order: VecDeque<AnomalyEventId>,
+    told: Told,
     counters: WebhookCounters,
 }
 
@@ -106,7 +98,9 @@ struct Waiting {
 impl Webhook {
     /// A webhook with nothing to tell yet; the key is shared with the receiver.
     pub fn new(policy: WebhookPolicy, key: [u8; 32], transport: Box<dyn WebhookTransport>) -> Self {
-        Self { policy, key, transport, queue: Mutex::default() }
+        let told = Told::new(policy.remembered);
+        let queue = Queue { waiting: VecDeque::new(), told, counters: WebhookCounters::default() };
+        Self { policy, key, transport, queue: Mutex::new(queue) }
     }
 
     /// Tries every delivery that is due at `now`, and answers when the next one is; `None` with nothing to tell.
@@ -166,7 +160,7 @@ impl AlertSink for Webhook {
     fn raise(&self, event: &AnomalyEvent) -> AlertAnswer {
         let body = serde_json::to_string(event).expect("an event is numbers and texts");
         let mut queue = self.queue.lock();
-        if queue.known.contains(&event.id) {
+        if queue.told.knows(event.id) {
             queue.counters.repeated += 1;
             return AlertAnswer::Known;
         }
@@ -174,45 +168,9 @@ impl AlertSink for Webhook {
             queue.counters.full += 1;
             return AlertAnswer::Full;
         }
-        queue.known.insert(event.id);
-        queue.order.push_back(event.id);
-        if queue.order.len() > self.policy.remembered
-            && let Some(oldest) = queue.order.pop_front()
-        {
-            queue.known.remove(&oldest);
-        }
+        queue.told.note(event.id);
         queue.waiting.push_back(Waiting { id: event.id, body, failures: 0, due: None });
         AlertAnswer::Taken
-    }
-}
-
-impl HttpTransport {
-    /// A transport to this address that waits `timeout` for an answer and follows no redirect.
-    ///
-    /// # Errors
-    /// [`InvalidWebhookUrl`] when the address does not begin with `http://`.
-    pub fn new(url: impl Into<String>, timeout: Duration) -> Result<Self, InvalidWebhookUrl> {
-        let url = url.into();
-        if !url.starts_with("http://") {
-            return Err(InvalidWebhookUrl);
-        }
-        let config = ureq::Agent::config_builder()
-            .timeout_global(Some(timeout))
-            .max_redirects(0)
-            .http_status_as_error(false)
-            .build();
-        Ok(Self { agent: config.into(), url })
-    }
-}
-
-impl WebhookTransport for HttpTransport {
-    fn post(&self, delivery: &Delivery) -> Result<u16, NoAnswer> {
-        let mut request = self.agent.post(&self.url).header("content-type", "application/json");
-        for (name, value) in &delivery.headers {
-            request = request.header(*name, value);
-        }
-        let answer = request.send(&delivery.body).map_err(|error| NoAnswer(error.into()))?;
-        Ok(answer.status().as_u16())
     }
 }
 
@@ -226,9 +184,6 @@ const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests {
-    use std::io::{Read, Write};
-    use std::net::TcpListener;
-
     use analytics_domain::anomaly::{AnomalyLevel, AnomalyRule, Finite, MetricName};
 
     use super::*;
@@ -331,47 +286,5 @@ mod tests {
         assert_eq!([1, 3].map(|number| webhook.raise(&event(number))), [known, taken]);
         let expected = WebhookCounters { delivered: 2, full: 1, repeated: 2, ..WebhookCounters::default() };
         assert_eq!(webhook.counters(), expected);
-    }
-
-    #[test]
-    fn a_post_over_http_carries_headers_and_body_and_answers_the_status() {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}/hook", listener.local_addr().unwrap());
-        let server = std::thread::spawn(move || {
-            let (mut stream, _) = listener.accept().unwrap();
-            let mut read = Vec::new();
-            while !read.ends_with(b"{\"a\":1}") {
-                let mut part = [0; 1_024];
-                let length = stream.read(&mut part).unwrap();
-                assert!(length > 0, "the body came to its end");
-                read.extend_from_slice(&part[..length]);
-            }
-            stream.write_all(b"HTTP/1.1 503 Busy\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").unwrap();
-            String::from_utf8(read).unwrap()
-        });
-        let transport = HttpTransport::new(url, Duration::from_secs(20)).unwrap();
-        let headers = [("analytics-id", "1"), ("analytics-timestamp", "2"), ("analytics-signature", "v1=3")];
-        let delivery = Delivery {
-            headers: headers.map(|(name, value)| (name, value.to_owned())),
-            body: "{\"a\":1}".into(),
-        };
-        assert_eq!(transport.post(&delivery).unwrap(), 503);
-        let request = server.join().unwrap().to_lowercase();
-        assert!(request.starts_with("post /hook http/1.1\r\n"), "{request}");
-        assert!(request.contains("analytics-signature: v1=3\r\n"), "{request}");
-        assert_eq!(
-            HttpTransport::new("https://example.org", Duration::from_secs(1)).err(),
-            Some(InvalidWebhookUrl)
-        );
-    }
-
-    #[test]
-    fn a_webhook_that_is_not_there_gives_no_answer() {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}/", listener.local_addr().unwrap());
-        drop(listener);
-        let transport = HttpTransport::new(url, Duration::from_secs(20)).unwrap();
-        let headers = ["a", "b", "c"].map(|name| (name, String::new()));
-        assert!(transport.post(&Delivery { headers, body: String::new() }).is_err());
     }
 }
