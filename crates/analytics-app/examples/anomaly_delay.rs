@@ -180,7 +180,8 @@ fn opened(kind: Kind, trouble: Option<Trouble>, seed: u64) -> Vec<(i64, AnomalyR
             if (from..from + length).contains(&minute) { trouble.factor(minute - from) } else { 1.0 }
         });
         figure.value = kind.value(&mut chance, minute, factor);
-        let watched = monitor.observe(&thresholds, &figure, at(minute)).expect("the values are ordinary numbers");
+        let watched =
+            monitor.observe(&thresholds, &figure, at(minute)).expect("the values are ordinary numbers");
         let rules = watched.changes.into_iter().filter_map(|change| match change {
             AnomalyChange::Opened(opening) => Some(opening.rule),
             AnomalyChange::Closed { .. } => None,

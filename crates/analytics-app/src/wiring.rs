@@ -11,8 +11,8 @@ use analytics_inmemory::{
 use analytics_ports::{
     AlertSink, AnalyticsQueryRepository, AnomalyEventRepository, AnomalyThresholdRepository, AuditRepository,
     BanRepository, Clock, CoreStatsRepository, EngagementRepository, EventRepository, FingerprintRepository,
-    IdGenerator, LabelRepository, LeaderLock, MlFeaturesRepository, PartitionUpkeep, RequestRepository, SessionRepository,
-    UsageRepository,
+    IdGenerator, LabelRepository, LeaderLock, MlFeaturesRepository, PartitionUpkeep, RequestRepository,
+    SessionRepository, UsageRepository,
 };
 use analytics_postgres::{MigrateError, Migrated, OpenError, PostgresOptions, PostgresStore};
 
