@@ -1,6 +1,7 @@
 //! Adapters that are wrong on purpose: the in-memory one behind a wrapper that makes one mistake.
 
 mod engagement;
+mod erasure;
 mod knowledge;
 mod reports;
 mod requests;
@@ -15,9 +16,9 @@ use analytics_domain::reputation::{Ban, BanSubject, ReputationState};
 use analytics_domain::session::{AnalyticsSession, EndReason, NanoDollars, SessionRecord, Text};
 use analytics_domain::throttle::ThrottleLevel;
 use analytics_inmemory::{
-    Capacity, InMemoryAnomalies, InMemoryAudit, InMemoryBans, InMemoryEngagement, InMemoryEvents,
-    InMemoryFingerprints, InMemoryLabels, InMemoryMlFeatures, InMemoryReports, InMemoryRequests,
-    InMemorySessions, InMemoryThresholds, InMemoryUsage,
+    Capacity, InMemoryAnomalies, InMemoryAudit, InMemoryBans, InMemoryEngagement, InMemoryErasure,
+    InMemoryEvents, InMemoryFingerprints, InMemoryLabels, InMemoryMlFeatures, InMemoryReports,
+    InMemoryRequests, InMemorySessions, InMemoryThresholds, InMemoryUsage,
 };
 use analytics_ports::contract::Stores;
 use analytics_ports::{
@@ -30,6 +31,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use self::engagement::FaultyEngagement;
+use self::erasure::FaultyErasure;
 use self::knowledge::{FaultyAudit, FaultyFeatures, FaultyLabels};
 use self::reports::FaultyReports;
 use self::requests::FaultyRequests;
@@ -44,6 +46,9 @@ pub(crate) enum Fault {
     LosesTheCost,
     SaysKnownIsNew,
     OverwritesOnCreate,
+    SaysEverySessionOfABatchIsNew,
+    KeepsTheFirstOfABatch,
+    KeepsTheLastOfEqualSessions,
     ForgetsTheVersionCheck,
     MakesSessionsInASwap,
     NeverCountsTheVersionUp,
@@ -125,6 +130,13 @@ pub(crate) enum Fault {
     ListsUsageNewestFirst,
     DeletesUsageAtExactlyBefore,
     DeletesUsageOfEveryKind,
+    ErasesTheFirstSessionOnly,
+    ForgetsToEraseLabels,
+    ErasesUsageOfNoSession,
+    ErasesKeptSessionsOnly,
+    FindsSessionsNewestFirst,
+    TakesTheEndOfAPeriodOfAVisitorIn,
+    SaysThatMoreWasErased,
     MultipliesCostsByTasks,
     CountsTheEndOfAReportsPeriod,
     CountsTheActiveInTheirNewestPeriodOnly,
@@ -150,6 +162,9 @@ impl Fault {
         (Self::LosesTheCost, "a_session_is_read_back_whole_at_version_1"),
         (Self::SaysKnownIsNew, "creating_a_known_session_changes_nothing"),
         (Self::OverwritesOnCreate, "creating_a_known_session_changes_nothing"),
+        (Self::SaysEverySessionOfABatchIsNew, "a_batch_of_sessions_is_read_back_whole_and_kept_once"),
+        (Self::KeepsTheFirstOfABatch, "a_batch_of_sessions_is_read_back_whole_and_kept_once"),
+        (Self::KeepsTheLastOfEqualSessions, "a_session_twice_in_one_batch_is_kept_once"),
         (Self::ForgetsTheVersionCheck, "a_swap_at_another_version_is_a_conflict_and_changes_nothing"),
         (Self::MakesSessionsInASwap, "a_swap_of_an_absent_session_is_a_conflict"),
         (Self::NeverCountsTheVersionUp, "a_swap_replaces_the_session_and_counts_the_version_up"),
@@ -234,6 +249,13 @@ impl Fault {
         (Self::ListsUsageNewestFirst, "usage_of_a_period_is_walked_oldest_first"),
         (Self::DeletesUsageAtExactlyBefore, "deletion_takes_usage_of_one_kind_by_its_recording_in_batches"),
         (Self::DeletesUsageOfEveryKind, "deletion_takes_usage_of_one_kind_by_its_recording_in_batches"),
+        (Self::ErasesTheFirstSessionOnly, "rows_of_a_session_that_is_not_kept_are_erased"),
+        (Self::ForgetsToEraseLabels, "a_session_is_erased_with_all_that_names_it_and_nothing_else"),
+        (Self::ErasesUsageOfNoSession, "a_session_is_erased_with_all_that_names_it_and_nothing_else"),
+        (Self::ErasesKeptSessionsOnly, "rows_of_a_session_that_is_not_kept_are_erased"),
+        (Self::FindsSessionsNewestFirst, "the_sessions_of_a_visitor_are_found_by_their_start"),
+        (Self::TakesTheEndOfAPeriodOfAVisitorIn, "the_sessions_of_a_visitor_are_found_by_their_start"),
+        (Self::SaysThatMoreWasErased, "erasing_again_and_erasing_nothing_changes_nothing"),
         (Self::MultipliesCostsByTasks, "sums_are_not_multiplied_by_rows_that_stand_beside_them"),
         (Self::CountsTheEndOfAReportsPeriod, "a_reports_period_holds_its_beginning_and_not_its_end"),
         (Self::CountsTheActiveInTheirNewestPeriodOnly, "whoever_is_active_in_two_periods_counts_in_both"),
@@ -265,18 +287,31 @@ pub(crate) fn stores(fault: Option<Fault>) -> Stores {
     let usage = Arc::new(InMemoryUsage::new(capacity, Arc::clone(&sessions)));
     let reports = InMemoryReports::new(Arc::clone(&sessions), Arc::clone(&requests), Arc::clone(&usage));
     let reports = Arc::new(FaultyReports { kept: reports, fault });
+    let events = Arc::new(InMemoryEvents::new(capacity));
+    let engagement = Arc::new(InMemoryEngagement::new(capacity));
+    let features = Arc::new(InMemoryMlFeatures::new(capacity, Arc::clone(&labels)));
+    let erasure = InMemoryErasure {
+        sessions: Arc::clone(&sessions),
+        requests: Arc::clone(&requests),
+        events: Arc::clone(&events),
+        engagement: Arc::clone(&engagement),
+        features: Arc::clone(&features),
+        labels: Arc::clone(&labels),
+        usage: Arc::clone(&usage),
+    };
     Stores {
+        erasure: Arc::new(FaultyErasure { kept: erasure, fault }),
         core_stats: Arc::clone(&reports) as _,
         queries: reports,
         usage: Arc::new(FaultyUsage { kept: usage, sessions: Arc::clone(&sessions), fault }),
         sessions: Arc::new(FaultySessions { kept: sessions, fault }),
-        events: Arc::new(FaultyEvents { kept: InMemoryEvents::new(capacity), fault }),
-        engagement: Arc::new(FaultyEngagement { kept: InMemoryEngagement::new(capacity), fault }),
+        events: Arc::new(FaultyEvents { kept: events, fault }),
+        engagement: Arc::new(FaultyEngagement { kept: engagement, fault }),
         requests: Arc::new(FaultyRequests { kept: requests, fault }),
         fingerprints: Arc::new(FaultyFingerprints { kept: InMemoryFingerprints::new(capacity), fault }),
         bans: Arc::new(FaultyBans { kept: InMemoryBans::new(capacity), fault }),
-        labels: Arc::new(FaultyLabels { kept: Arc::clone(&labels), fault }),
-        features: Arc::new(FaultyFeatures { kept: InMemoryMlFeatures::new(capacity, labels), fault }),
+        labels: Arc::new(FaultyLabels { kept: labels, fault }),
+        features: Arc::new(FaultyFeatures { kept: features, fault }),
         audit: Arc::new(FaultyAudit { kept: InMemoryAudit::new(capacity), fault }),
         thresholds: Arc::new(FaultyThresholds { kept: InMemoryThresholds::new(capacity), fault }),
         anomalies: Arc::new(FaultyAnomalies { kept: InMemoryAnomalies::new(capacity), fault }),
@@ -290,7 +325,7 @@ struct FaultySessions {
 }
 
 struct FaultyEvents {
-    kept: InMemoryEvents,
+    kept: Arc<InMemoryEvents>,
     fault: Option<Fault>,
 }
 
@@ -367,6 +402,27 @@ impl SessionRepository for FaultySessions {
             self.overwrite(session).await?;
         }
         Ok(if self.is(Fault::SaysKnownIsNew) { Recorded::New } else { answer })
+    }
+
+    async fn create_batch(
+        &self,
+        sessions: &[AnalyticsSession],
+        recorded_at: DateTime<Utc>,
+    ) -> Result<Vec<Recorded>, StoreError> {
+        let most = if self.is(Fault::KeepsTheFirstOfABatch) { 1 } else { sessions.len() };
+        let mut answers = self.kept.create_batch(&sessions[..most.min(sessions.len())], recorded_at).await?;
+        answers.resize(sessions.len(), Recorded::New);
+        if self.is(Fault::KeepsTheLastOfEqualSessions) {
+            for (at, session) in sessions.iter().enumerate() {
+                if sessions[..at].iter().any(|earlier| earlier.id() == session.id()) {
+                    self.overwrite(session).await?;
+                }
+            }
+        }
+        if self.is(Fault::SaysEverySessionOfABatchIsNew) {
+            answers.fill(Recorded::New);
+        }
+        Ok(answers)
     }
 
     async fn get(&self, id: SessionId) -> Result<Option<Versioned<AnalyticsSession>>, StoreError> {

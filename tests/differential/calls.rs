@@ -102,12 +102,14 @@ pub(crate) fn any_call() -> impl Strategy<Value = Call> {
         1 => anomalies(),
         3 => usage(),
         3 => reports(),
+        1 => erasure(),
     ]
 }
 
 fn sessions() -> BoxedStrategy<Call> {
     prop_oneof![
         4 => call!((session(), time()), |s, (session, at)| s.sessions.create(&session, at)),
+        2 => call!((vec(session(), 0..5), time()), |s, (sessions, at)| s.sessions.create_batch(&sessions, at)),
         1 => call!(session_id(), |s, id| s.sessions.get(id)),
         2 => call!((version(), session()), |s, (version, session)| s.sessions.swap(version, &session)),
         1 => call!((fingerprint(), time()), |s, (hash, at)| s.sessions.find_recent_by_fingerprint(hash, at)),
@@ -118,6 +120,20 @@ fn sessions() -> BoxedStrategy<Call> {
         2 => call!((session_filter(), limit()), |s, (filter, limit)| walk!(|after| {
             s.sessions.list(&filter, PageRequest { limit, after })
         })),
+    ]
+    .boxed()
+}
+
+fn erasure() -> BoxedStrategy<Call> {
+    let visitor = (0u128..4).prop_map(VisitorId::from_u128);
+    let started = option::of(
+        (time(), time()).prop_filter_map("a period", |(from, until)| Period::new(from, until).ok()),
+    );
+    prop_oneof![
+        1 => call!((visitor, started, limit()), |s, (visitor, started, limit)| {
+            s.erasure.sessions_of(visitor, started, limit)
+        }),
+        1 => call!(vec(session_id(), 0..3), |s, ids| s.erasure.erase(&ids)),
     ]
     .boxed()
 }

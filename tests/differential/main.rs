@@ -9,9 +9,9 @@ mod calls;
 use std::sync::Arc;
 
 use analytics_inmemory::{
-    Capacity, InMemoryAnomalies, InMemoryAudit, InMemoryBans, InMemoryEngagement, InMemoryEvents,
-    InMemoryFingerprints, InMemoryLabels, InMemoryMlFeatures, InMemoryReports, InMemoryRequests,
-    InMemorySessions, InMemoryThresholds, InMemoryUsage,
+    Capacity, InMemoryAnomalies, InMemoryAudit, InMemoryBans, InMemoryEngagement, InMemoryErasure,
+    InMemoryEvents, InMemoryFingerprints, InMemoryLabels, InMemoryMlFeatures, InMemoryReports,
+    InMemoryRequests, InMemorySessions, InMemoryThresholds, InMemoryUsage,
 };
 use analytics_ports::contract::Stores;
 use analytics_postgres::{PostgresOptions, PostgresStore};
@@ -62,6 +62,7 @@ fn durable(store: &PostgresStore) -> Stores {
         thresholds: Arc::new(store.thresholds()),
         anomalies: Arc::new(store.anomalies()),
         usage: Arc::new(store.usage()),
+        erasure: Arc::new(store.erasure()),
         core_stats: Arc::new(store.reports()),
         queries: Arc::new(store.reports()),
         guard: Box::new(()),
@@ -76,14 +77,27 @@ fn embedded() -> Stores {
     let usage = Arc::new(InMemoryUsage::new(capacity, Arc::clone(&sessions)));
     let reports =
         Arc::new(InMemoryReports::new(Arc::clone(&sessions), Arc::clone(&requests), Arc::clone(&usage)));
+    let events = Arc::new(InMemoryEvents::new(capacity));
+    let engagement = Arc::new(InMemoryEngagement::new(capacity));
+    let features = Arc::new(InMemoryMlFeatures::new(capacity, Arc::clone(&labels)));
+    let erasure = InMemoryErasure {
+        sessions: Arc::clone(&sessions),
+        requests: Arc::clone(&requests),
+        events: Arc::clone(&events),
+        engagement: Arc::clone(&engagement),
+        features: Arc::clone(&features),
+        labels: Arc::clone(&labels),
+        usage: Arc::clone(&usage),
+    };
     Stores {
+        erasure: Arc::new(erasure),
         sessions,
-        events: Arc::new(InMemoryEvents::new(capacity)),
+        events,
         requests,
-        engagement: Arc::new(InMemoryEngagement::new(capacity)),
+        engagement,
         fingerprints: Arc::new(InMemoryFingerprints::new(capacity)),
         bans: Arc::new(InMemoryBans::new(capacity)),
-        features: Arc::new(InMemoryMlFeatures::new(capacity, Arc::clone(&labels))),
+        features,
         labels,
         audit: Arc::new(InMemoryAudit::new(capacity)),
         thresholds: Arc::new(InMemoryThresholds::new(capacity)),

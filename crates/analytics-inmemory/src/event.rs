@@ -28,6 +28,11 @@ impl InMemoryEvents {
     pub fn stats(&self) -> StoreStats {
         self.events.stats()
     }
+
+    /// Deletes what happened in this session, and answers how many rows.
+    pub(crate) fn erase(&self, session: SessionId) -> u64 {
+        self.events.erase(session)
+    }
 }
 
 #[async_trait]

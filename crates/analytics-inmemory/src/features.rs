@@ -36,6 +36,14 @@ impl InMemoryMlFeatures {
     pub fn stats(&self) -> StoreStats {
         self.shards.stats()
     }
+
+    /// Deletes the rows of this session, of every catalogue, and answers how many.
+    pub(crate) fn erase(&self, session: SessionId) -> u64 {
+        let mut shard = self.shards.of(session.as_u128());
+        let own: Vec<Key> = shard.rows.keys().filter(|key| key.1 == session).copied().collect();
+        own.iter().for_each(|key| shard.remove(*key));
+        own.len() as u64
+    }
 }
 
 #[async_trait]

@@ -61,7 +61,7 @@ impl<T: Entry> Journal<T> {
         let session = row.session();
         self.by_session.of(session.as_u128()).insert((session, cursor), Arc::clone(&row));
         shard.by_recording.insert((recorded_at, cursor.id));
-        shard.rows.insert(cursor.id, row);
+        shard.rows.insert(cursor.id, (row, recorded_at));
         Recorded::New
     }
 
@@ -91,7 +91,7 @@ impl<T: Entry> Journal<T> {
     /// Shows every row, in no order.
     pub(crate) fn each(&self, mut show: impl FnMut(&T)) {
         for shard in self.rows.each() {
-            shard.rows.values().for_each(|row| show(row));
+            shard.rows.values().for_each(|(row, _)| show(row));
         }
     }
 
@@ -112,9 +112,24 @@ impl<T: Entry> Journal<T> {
         deleted
     }
 
+    /// Deletes the rows of this session, and answers how many.
+    pub(crate) fn erase(&self, session: SessionId) -> u64 {
+        let ids: Vec<EventId> = self.over(session, |rows| rows.map(|row| row.cursor().id).collect());
+        let mut erased = 0;
+        for id in ids {
+            let mut shard = self.rows.of(id.as_u128());
+            let recorded = shard.rows.get(&id).map(|(_, recorded_at)| *recorded_at);
+            if let Some(recorded_at) = recorded {
+                self.remove(&mut shard, (recorded_at, id));
+                erased += 1;
+            }
+        }
+        erased
+    }
+
     fn remove(&self, shard: &mut Shard<T>, key: (DateTime<Utc>, EventId)) {
         shard.by_recording.remove(&key);
-        if let Some(row) = shard.rows.remove(&key.1) {
+        if let Some((row, _)) = shard.rows.remove(&key.1) {
             let session = row.session();
             self.by_session.of(session.as_u128()).remove(&(session, row.cursor()));
         }
@@ -124,8 +139,8 @@ impl<T: Entry> Journal<T> {
 /// The rows of some ids. Every row is in both.
 #[derive(Debug)]
 struct Shard<T> {
-    /// Its order is never seen.
-    rows: HashMap<EventId, Arc<T>>,
+    /// With when each was recorded. Its order is never seen.
+    rows: HashMap<EventId, (Arc<T>, DateTime<Utc>)>,
     by_recording: BTreeSet<(DateTime<Utc>, EventId)>,
     evicted: Evicted,
 }

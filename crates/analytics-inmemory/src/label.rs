@@ -48,6 +48,13 @@ impl InMemoryLabels {
         let keys = LabelCursor { session, source: first }..=LabelCursor { session, source: last };
         kept.labels.range(keys).map(|(_, label)| label.clone()).collect()
     }
+
+    /// Deletes the labels of this session, and answers how many.
+    pub(crate) fn erase(&self, session: SessionId) -> u64 {
+        let mut kept = self.kept.write();
+        let own = LabelSource::ALL.into_iter().map(|source| LabelCursor { session, source });
+        own.filter(|cursor| kept.remove(*cursor).is_some()).count() as u64
+    }
 }
 
 #[async_trait]

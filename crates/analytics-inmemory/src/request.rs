@@ -29,6 +29,11 @@ impl InMemoryRequests {
         self.rows.stats()
     }
 
+    /// Deletes what happened in this session, and answers how many rows.
+    pub(crate) fn erase(&self, session: SessionId) -> u64 {
+        self.rows.erase(session)
+    }
+
     /// Shows every row, in no order.
     pub(crate) fn each(&self, show: impl FnMut(&RequestRow)) {
         self.rows.each(show);

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::ops::Bound::{Excluded, Included, Unbounded};
 use std::sync::Arc;
 
-use analytics_domain::ids::{FingerprintHash, SessionId};
+use analytics_domain::ids::{FingerprintHash, SessionId, VisitorId};
 use analytics_domain::session::{AnalyticsSession, EndReason, SessionCounters, SessionRecord};
 use analytics_domain::stats::Period;
 use analytics_ports::{
@@ -23,7 +23,8 @@ use crate::stats::{Capacity, StoreStats};
 /// Sessions in memory, at most as many as the capacity.
 ///
 /// When the shard of a new session is full, the ended session that was recorded first leaves it (of equals the smallest
-/// id); where none has ended, the open session with the oldest activity does.
+/// id); where none has ended, the open session with the oldest activity does. Creating a batch is a step for each session:
+/// another caller may see the first half of a batch before the second.
 #[derive(Debug)]
 pub struct InMemorySessions {
     shards: Bounded<Shard>,
@@ -65,6 +66,40 @@ impl InMemorySessions {
     /// What this makes of a session; `None` when it is not kept.
     pub(crate) fn peek<R>(&self, id: SessionId, make: impl FnOnce(&AnalyticsSession) -> R) -> Option<R> {
         self.shards.of(id.as_u128()).rows.get(&id).map(|row| make(&row.session))
+    }
+
+    /// The sessions that count as this visitor and started in this period, if one is given; in no order.
+    pub(crate) fn of_visitor(
+        &self,
+        visitor: VisitorId,
+        started: Option<Period>,
+    ) -> Vec<(DateTime<Utc>, SessionId)> {
+        let mut found = Vec::new();
+        for shard in self.shards.each() {
+            let records = shard.rows.values().map(|row| row.session.record());
+            let own = records.filter(|record| {
+                record.visitor == visitor && started.is_none_or(|period| period.contains(record.started_at))
+            });
+            found.extend(own.map(|record| (record.started_at, record.id)));
+        }
+        found
+    }
+
+    /// Takes a session out; whether it was kept.
+    pub(crate) fn erase(&self, id: SessionId) -> bool {
+        self.remove(&mut self.shards.of(id.as_u128()), id).is_some()
+    }
+
+    /// Keeps a new session, unless one with its id is kept already.
+    fn keep(&self, session: &AnalyticsSession, recorded_at: DateTime<Utc>) -> Recorded {
+        let mut shard = self.shards.of(session.id().as_u128());
+        if shard.rows.contains_key(&session.id()) {
+            return Recorded::Known;
+        }
+        self.make_room(&mut shard);
+        let row = Row { version: Version::FIRST, session: Arc::new(session.clone()), recorded_at };
+        self.insert(&mut shard, row);
+        Recorded::New
     }
 
     /// Puts the row where the shard keeps its id, and where lists and fingerprints look for it.
@@ -124,14 +159,15 @@ impl SessionRepository for InMemorySessions {
         session: &AnalyticsSession,
         recorded_at: DateTime<Utc>,
     ) -> Result<Recorded, StoreError> {
-        let mut shard = self.shards.of(session.id().as_u128());
-        if shard.rows.contains_key(&session.id()) {
-            return Ok(Recorded::Known);
-        }
-        self.make_room(&mut shard);
-        let row = Row { version: Version::FIRST, session: Arc::new(session.clone()), recorded_at };
-        self.insert(&mut shard, row);
-        Ok(Recorded::New)
+        Ok(self.keep(session, recorded_at))
+    }
+
+    async fn create_batch(
+        &self,
+        sessions: &[AnalyticsSession],
+        recorded_at: DateTime<Utc>,
+    ) -> Result<Vec<Recorded>, StoreError> {
+        Ok(sessions.iter().map(|session| self.keep(session, recorded_at)).collect())
     }
 
     async fn get(&self, id: SessionId) -> Result<Option<Versioned<AnalyticsSession>>, StoreError> {

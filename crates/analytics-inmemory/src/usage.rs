@@ -8,7 +8,7 @@ use analytics_domain::ids::{AiRequestId, ConversationId, MessageId, SessionId, T
 use analytics_domain::session::SessionCounters;
 use analytics_domain::stats::Period;
 use analytics_domain::usage::{AiRequest, Conversation, Message, Stamp, Task, TimeId, ToolExecution};
-use analytics_ports::{BatchLimit, Page, PageRequest, StoreError, UsageKind, UsageRepository};
+use analytics_ports::{BatchLimit, Erased, Page, PageRequest, StoreError, UsageKind, UsageRepository};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use parking_lot::RwLock;
@@ -79,6 +79,18 @@ impl InMemoryUsage {
     pub(crate) fn each_message_before(&self, until: DateTime<Utc>, show: impl FnMut(&Message)) {
         let log = self.messages.read();
         log.rows.range(..(until, Message::LEAST)).map(|(_, row)| row).for_each(show);
+    }
+
+    /// Deletes what names one of these sessions, and answers how many rows of each kind.
+    pub(crate) fn erase(&self, sessions: &BTreeSet<SessionId>) -> Erased {
+        Erased {
+            ai_requests: self.ai_requests.write().erase(sessions),
+            tasks: self.tasks.write().erase(sessions),
+            tool_executions: self.tool_executions.write().erase(sessions),
+            conversations: self.conversations.write().erase(sessions),
+            messages: self.messages.write().erase(sessions),
+            ..Erased::default()
+        }
     }
 
     /// Keeps the rows that are new, and adds them to their sessions before anybody sees them.
@@ -204,6 +216,9 @@ pub(crate) trait Row: Clone {
 
     fn stamp(&self) -> Stamp<Self::Id>;
 
+    /// The session that it names.
+    fn session(&self) -> Option<SessionId>;
+
     /// What it adds to the totals of which session.
     fn counts(&self) -> Option<(SessionId, SessionCounters)>;
 }
@@ -284,6 +299,15 @@ impl<R: Row> Log<R> {
         old.len() as u32
     }
 
+    fn erase(&mut self, sessions: &BTreeSet<SessionId>) -> u64 {
+        let named = |row: &&R| row.session().is_some_and(|session| sessions.contains(&session));
+        let ids: Vec<R::Id> = self.rows.values().filter(named).map(|row| row.stamp().id()).collect();
+        for &id in &ids {
+            self.remove(id);
+        }
+        ids.len() as u64
+    }
+
     fn stats(&self) -> StoreStats {
         StoreStats {
             entries: self.rows.len() as u64,
@@ -302,6 +326,10 @@ impl Row for AiRequest {
         self.stamp
     }
 
+    fn session(&self) -> Option<SessionId> {
+        self.session
+    }
+
     fn counts(&self) -> Option<(SessionId, SessionCounters)> {
         self.session.map(|session| (session, self.counters()))
     }
@@ -313,6 +341,10 @@ impl Row for Task {
 
     fn stamp(&self) -> Stamp<TaskId> {
         self.stamp
+    }
+
+    fn session(&self) -> Option<SessionId> {
+        self.session
     }
 
     fn counts(&self) -> Option<(SessionId, SessionCounters)> {
@@ -328,6 +360,10 @@ impl Row for ToolExecution {
         self.stamp
     }
 
+    fn session(&self) -> Option<SessionId> {
+        self.session
+    }
+
     fn counts(&self) -> Option<(SessionId, SessionCounters)> {
         None
     }
@@ -341,6 +377,10 @@ impl Row for Conversation {
         self.stamp
     }
 
+    fn session(&self) -> Option<SessionId> {
+        self.session
+    }
+
     fn counts(&self) -> Option<(SessionId, SessionCounters)> {
         None
     }
@@ -352,6 +392,10 @@ impl Row for Message {
 
     fn stamp(&self) -> Stamp<MessageId> {
         self.stamp
+    }
+
+    fn session(&self) -> Option<SessionId> {
+        self.session
     }
 
     fn counts(&self) -> Option<(SessionId, SessionCounters)> {

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use analytics_inmemory::{
-    Capacity, InMemoryAnomalies, InMemoryAudit, InMemoryBans, InMemoryEngagement, InMemoryEvents,
-    InMemoryFingerprints, InMemoryLabels, InMemoryLeaders, InMemoryMlFeatures, InMemoryReports,
-    InMemoryRequests, InMemorySessions, InMemoryThresholds, InMemoryUsage,
+    Capacity, InMemoryAnomalies, InMemoryAudit, InMemoryBans, InMemoryEngagement, InMemoryErasure,
+    InMemoryEvents, InMemoryFingerprints, InMemoryLabels, InMemoryLeaders, InMemoryMlFeatures,
+    InMemoryReports, InMemoryRequests, InMemorySessions, InMemoryThresholds, InMemoryUsage,
 };
 use analytics_ports::contract::leaders::Leaders;
 use analytics_ports::contract::{self, Stores};
@@ -40,18 +40,31 @@ fn fresh() -> Stores {
     let usage = Arc::new(InMemoryUsage::new(capacity, Arc::clone(&sessions)));
     let reports = InMemoryReports::new(Arc::clone(&sessions), Arc::clone(&requests), Arc::clone(&usage));
     let reports = Arc::new(reports);
+    let events = Arc::new(InMemoryEvents::new(capacity));
+    let engagement = Arc::new(InMemoryEngagement::new(capacity));
+    let features = Arc::new(InMemoryMlFeatures::new(capacity, Arc::clone(&labels)));
+    let erasure = InMemoryErasure {
+        sessions: Arc::clone(&sessions),
+        requests: Arc::clone(&requests),
+        events: Arc::clone(&events),
+        engagement: Arc::clone(&engagement),
+        features: Arc::clone(&features),
+        labels: Arc::clone(&labels),
+        usage: Arc::clone(&usage),
+    };
     Stores {
+        erasure: Arc::new(erasure),
         core_stats: Arc::clone(&reports) as _,
         queries: reports,
         usage,
         sessions,
-        events: Arc::new(InMemoryEvents::new(capacity)),
-        engagement: Arc::new(InMemoryEngagement::new(capacity)),
+        events,
+        engagement,
         requests,
         fingerprints: Arc::new(InMemoryFingerprints::new(capacity)),
         bans: Arc::new(InMemoryBans::new(capacity)),
-        labels: labels.clone(),
-        features: Arc::new(InMemoryMlFeatures::new(capacity, labels)),
+        labels,
+        features,
         audit: Arc::new(InMemoryAudit::new(capacity)),
         thresholds: Arc::new(InMemoryThresholds::new(capacity)),
         anomalies: Arc::new(InMemoryAnomalies::new(capacity)),

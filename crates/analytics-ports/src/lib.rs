@@ -31,6 +31,7 @@ pub mod ban;
 pub mod label;
 pub mod features;
 pub mod audit;
+pub mod erasure;
 pub mod anomaly;
 pub mod alert;
 pub mod usage;
@@ -56,6 +57,7 @@ pub use clock::Clock;
 #[cfg(feature = "mock")]
 pub use clock::MockClock;
 pub use engagement::EngagementRepository;
+pub use erasure::{Erased, ErasureRepository};
 pub use error::{Entity, StoreError};
 pub use event::{EventCursor, EventRepository};
 pub use features::{LabelledFeatures, MlFeaturesRepository};
@@ -75,9 +77,9 @@ pub use version::{Recorded, Version, Versioned};
 pub use {
     alert::MockAlertSink, anomaly::MockAnomalyEventRepository, anomaly::MockAnomalyThresholdRepository,
     audit::MockAuditRepository, ban::MockBanRepository, engagement::MockEngagementRepository,
-    event::MockEventRepository, features::MockMlFeaturesRepository, fingerprint::MockFingerprintRepository,
-    geo::MockGeoLocator, ids::SequentialIds, label::MockLabelRepository, leader::MockLeaderLock,
-    leader::MockLeadership, partition::MockPartitionUpkeep, request::MockRequestRepository,
-    session::MockSessionRepository, stats::MockAnalyticsQueryRepository, stats::MockCoreStatsRepository,
-    usage::MockUsageRepository,
+    erasure::MockErasureRepository, event::MockEventRepository, features::MockMlFeaturesRepository,
+    fingerprint::MockFingerprintRepository, geo::MockGeoLocator, ids::SequentialIds,
+    label::MockLabelRepository, leader::MockLeaderLock, leader::MockLeadership,
+    partition::MockPartitionUpkeep, request::MockRequestRepository, session::MockSessionRepository,
+    stats::MockAnalyticsQueryRepository, stats::MockCoreStatsRepository, usage::MockUsageRepository,
 };

@@ -26,6 +26,15 @@ pub trait SessionRepository: Send + Sync {
         recorded_at: DateTime<Utc>,
     ) -> Result<Recorded, StoreError>;
 
+    /// Keeps these sessions, all or none, and says of each, in their order, whether it was kept now; each as
+    /// [`SessionRepository::create`] would. An id that stands twice is kept the first time. No session at all is no
+    /// work.
+    async fn create_batch(
+        &self,
+        sessions: &[AnalyticsSession],
+        recorded_at: DateTime<Utc>,
+    ) -> Result<Vec<Recorded>, StoreError>;
+
     /// The session with this id.
     async fn get(&self, id: SessionId) -> Result<Option<Versioned<AnalyticsSession>>, StoreError>;
 

@@ -1,5 +1,7 @@
 //! Sessions in PostgreSQL.
 
+use std::collections::BTreeSet;
+
 use analytics_domain::detector::Class;
 use analytics_domain::ids::{FingerprintHash, SessionId, UserId, VisitorId};
 use analytics_domain::session::{
@@ -16,10 +18,13 @@ use uuid::Uuid;
 
 use crate::database::{Database, conflict};
 use crate::read::{Row, kept};
+use crate::session_columns::SessionColumns;
 use crate::stamp::{Stamp, bound};
 use crate::write;
 
 /// Sessions in PostgreSQL, in the table `user_sessions`.
+///
+/// A batch is one statement, so that it is kept whole or not at all.
 #[derive(Debug, Clone)]
 pub struct PostgresSessions {
     database: Database,
@@ -58,79 +63,23 @@ impl SessionRepository for PostgresSessions {
         session: &AnalyticsSession,
         recorded_at: DateTime<Utc>,
     ) -> Result<Recorded, StoreError> {
-        let record = session.record();
-        let (counters, verdict) = (&record.counters, record.verdict.as_ref());
-        let declared = verdict.and_then(|verdict| verdict.declared.as_ref());
-        let created = self.database.run(
-            sqlx::query!(
-                "INSERT INTO user_sessions (
-                    session_id, version, recorded_at, visitor_id, fingerprint_hash, user_id, network, user_agent,
-                    device_type, browser, browser_version, os, os_version, locale, channel, referrer_host, referrer_url,
-                    utm_source, utm_medium, utm_campaign, utm_content, utm_term, landing_page, entry_url, country,
-                    region, city, started_at, last_activity_at, end_reason, requests, page_views, assets, client_errors,
-                    server_errors, refused, engagement_events, ai_requests, unpriced_ai_requests, tasks, messages,
-                    tokens, cost_nano_dollars, class, score_hundredths, hostile, declared_kind, declared_name, signals,
-                    ruleset_version, throttle_level, max_throttle_level
-                ) VALUES (
-                    $1, 1, $2, $3, $4, $5, $6::text::cidr, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
-                    $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39,
-                    $40, $41, $42, $43, $44, $45, $46, $47, $48::text::json, $49, $50, $51
-                ) ON CONFLICT (session_id) DO NOTHING",
-                Uuid::from_u128(record.id.as_u128()),
-                bound(recorded_at),
-                Uuid::from_u128(record.visitor.as_u128()),
-                Uuid::from_u128(record.fingerprint.as_u128()),
-                record.user.as_ref().map(UserId::as_str),
-                record.network.map(|network| network.to_string()) as Option<String>,
-                text(record.client.user_agent.as_ref()),
-                record.client.device.as_str(),
-                text(record.client.browser.as_ref()),
-                text(record.client.browser_version.as_ref()),
-                text(record.client.os.as_ref()),
-                text(record.client.os_version.as_ref()),
-                text(record.client.locale.as_ref()),
-                record.origin.channel.as_str(),
-                text(record.origin.referrer_host.as_ref()),
-                text(record.origin.referrer_url.as_ref()),
-                text(record.origin.campaign.source.as_ref()),
-                text(record.origin.campaign.medium.as_ref()),
-                text(record.origin.campaign.campaign.as_ref()),
-                text(record.origin.campaign.content.as_ref()),
-                text(record.origin.campaign.term.as_ref()),
-                text(record.origin.landing_page.as_ref()),
-                text(record.origin.entry_url.as_ref()),
-                record.place.country.as_ref().map(CountryCode::as_str),
-                text(record.place.region.as_ref()),
-                text(record.place.city.as_ref()),
-                record.started_at,
-                record.last_activity_at,
-                record.end_reason.map(EndReason::as_str),
-                total(counters.requests),
-                total(counters.page_views),
-                total(counters.assets),
-                total(counters.client_errors),
-                total(counters.server_errors),
-                total(counters.refused),
-                total(counters.engagement_events),
-                total(counters.ai_requests),
-                total(counters.unpriced_ai_requests),
-                total(counters.tasks),
-                total(counters.messages),
-                total(counters.tokens),
-                counters.cost.get(),
-                verdict.map(|verdict| verdict.class.as_str()),
-                verdict.map(|verdict| verdict.score.hundredths() as i16),
-                verdict.map(|verdict| verdict.hostile),
-                declared.map(|declared| declared.kind.as_str()),
-                declared.and_then(|declared| text(declared.name.as_ref())),
-                verdict.map(|verdict| write::json(&verdict.signals)),
-                verdict.map(|verdict| verdict.ruleset_version.as_str()),
-                record.throttle_level.as_str(),
-                record.max_throttle_level.as_str(),
-            )
-            .execute(self.database.pool()),
-        );
-        Ok(if created.await?.rows_affected() == 1 { Recorded::New } else { Recorded::Known })
+        let recorded = self.create_batch(std::slice::from_ref(session), recorded_at).await?;
+        Ok(recorded.first().copied().unwrap_or(Recorded::Known))
+    }
+
+    async fn create_batch(
+        &self,
+        sessions: &[AnalyticsSession],
+        recorded_at: DateTime<Utc>,
+    ) -> Result<Vec<Recorded>, StoreError> {
+        if sessions.is_empty() {
+            return Ok(Vec::new());
+        }
+        let columns = SessionColumns::of(sessions);
+        let inserted = self.database.run(columns.insert(self.database.pool(), recorded_at)).await?;
+        let mut new: BTreeSet<Uuid> = inserted.into_iter().collect();
+        let recorded = |id| if new.remove(&id) { Recorded::New } else { Recorded::Known };
+        Ok(sessions.iter().map(|session| uuid(session.id())).map(recorded).collect())
     }
 
     async fn get(&self, id: SessionId) -> Result<Option<Versioned<AnalyticsSession>>, StoreError> {
@@ -514,10 +463,10 @@ fn uuid(id: SessionId) -> Uuid {
     Uuid::from_u128(id.as_u128())
 }
 
-fn text<const MAX: usize>(text: Option<&Text<MAX>>) -> Option<&str> {
+pub(crate) fn text<const MAX: usize>(text: Option<&Text<MAX>>) -> Option<&str> {
     text.map(Text::as_str)
 }
 
-fn total(total: u64) -> i64 {
+pub(crate) fn total(total: u64) -> i64 {
     i64::try_from(total).expect("a session's totals are at most 2^63 - 1")
 }

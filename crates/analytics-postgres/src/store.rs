@@ -9,6 +9,7 @@ use crate::audit::PostgresAudit;
 use crate::ban::PostgresBans;
 use crate::database::Database;
 use crate::engagement::PostgresEngagement;
+use crate::erasure::PostgresErasure;
 use crate::event::PostgresEvents;
 use crate::features::PostgresFeatures;
 use crate::fingerprint::PostgresFingerprints;
@@ -145,6 +146,11 @@ impl PostgresStore {
     /// Its use of AI providers, agents and tools; it changes the totals of its sessions.
     pub fn usage(&self) -> PostgresUsage {
         PostgresUsage::new(self.database.clone())
+    }
+
+    /// What erases rows of sessions from all of its tables.
+    pub fn erasure(&self) -> PostgresErasure {
+        PostgresErasure::new(self.database.clone())
     }
 
     /// The limits of metrics.

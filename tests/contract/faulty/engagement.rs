@@ -1,5 +1,7 @@
 //! Stores of engagement that are wrong on purpose.
 
+use std::sync::Arc;
+
 use analytics_domain::engagement::{EngagementEvent, EngagementSummary, ImplausibleSet};
 use analytics_domain::ids::SessionId;
 use analytics_inmemory::InMemoryEngagement;
@@ -12,7 +14,7 @@ use chrono::{DateTime, Utc};
 use super::{Fault, MICRO};
 
 pub(super) struct FaultyEngagement {
-    pub(super) kept: InMemoryEngagement,
+    pub(super) kept: Arc<InMemoryEngagement>,
     pub(super) fault: Option<Fault>,
 }
 

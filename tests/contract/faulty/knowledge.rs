@@ -24,7 +24,7 @@ pub(super) struct FaultyLabels {
 }
 
 pub(super) struct FaultyFeatures {
-    pub(super) kept: InMemoryMlFeatures,
+    pub(super) kept: Arc<InMemoryMlFeatures>,
     pub(super) fault: Option<Fault>,
 }
 

@@ -28,8 +28,9 @@ use std::sync::Arc;
 
 use crate::{
     AnalyticsQueryRepository, AnomalyEventRepository, AnomalyThresholdRepository, AuditRepository,
-    BanRepository, CoreStatsRepository, EngagementRepository, EventRepository, FingerprintRepository,
-    LabelRepository, MlFeaturesRepository, RequestRepository, SessionRepository, UsageRepository,
+    BanRepository, CoreStatsRepository, EngagementRepository, ErasureRepository, EventRepository,
+    FingerprintRepository, LabelRepository, MlFeaturesRepository, RequestRepository, SessionRepository,
+    UsageRepository,
 };
 
 pub mod anomalies;
@@ -37,6 +38,7 @@ pub mod audit;
 pub mod bans;
 pub mod clock;
 pub mod engagement;
+pub mod erasure;
 pub mod events;
 pub mod features;
 pub mod fingerprints;
@@ -77,6 +79,8 @@ pub struct Stores {
     pub anomalies: Arc<dyn AnomalyEventRepository>,
     /// Its use of AI providers, agents and tools; it changes the totals of the sessions above.
     pub usage: Arc<dyn UsageRepository>,
+    /// What erases rows of all of the above.
+    pub erasure: Arc<dyn ErasureRepository>,
     /// What it answers of the sessions, requests and usage above.
     pub core_stats: Arc<dyn CoreStatsRepository>,
     /// What it answers of these beside.
@@ -95,6 +99,10 @@ macro_rules! contract_cases {
             sessions::an_absent_session_is_none,
             sessions::creating_a_known_session_changes_nothing,
             sessions::of_concurrent_creates_one_is_new,
+            sessions::a_batch_of_sessions_is_read_back_whole_and_kept_once,
+            sessions::creating_no_session_is_no_work,
+            sessions::a_session_twice_in_one_batch_is_kept_once,
+            sessions::of_concurrent_batches_each_session_is_new_once,
             sessions::a_swap_replaces_the_session_and_counts_the_version_up,
             sessions::a_swap_at_another_version_is_a_conflict_and_changes_nothing,
             sessions::a_swap_of_an_absent_session_is_a_conflict,
@@ -182,6 +190,10 @@ macro_rules! contract_cases {
             usage::of_concurrent_recordings_of_usage_one_counts,
             usage::usage_of_a_period_is_walked_oldest_first,
             usage::deletion_takes_usage_of_one_kind_by_its_recording_in_batches,
+            erasure::the_sessions_of_a_visitor_are_found_by_their_start,
+            erasure::a_session_is_erased_with_all_that_names_it_and_nothing_else,
+            erasure::rows_of_a_session_that_is_not_kept_are_erased,
+            erasure::erasing_again_and_erasing_nothing_changes_nothing,
             reports::reports_over_nothing_are_empty_and_zero,
             reports::sums_are_not_multiplied_by_rows_that_stand_beside_them,
             reports::a_reports_period_holds_its_beginning_and_not_its_end,
@@ -234,6 +246,7 @@ mod tests {
             ("audit", include_str!("audit.rs")),
             ("anomalies", include_str!("anomalies.rs")),
             ("usage", include_str!("usage.rs")),
+            ("erasure", include_str!("erasure.rs")),
             ("reports", include_str!("reports.rs")),
             ("clock", include_str!("clock.rs")),
             ("ids", include_str!("ids.rs")),
@@ -265,6 +278,7 @@ mod tests {
                 "bans;",
                 "clock;",
                 "engagement;",
+                "erasure;",
                 "events;",
                 "features;",
                 "fingerprints;",

@@ -54,6 +54,45 @@ pub async fn of_concurrent_creates_one_is_new(stores: &Stores) {
     assert_eq!(get(stores, 1).await.value, sessions[new[0]]);
 }
 
+/// A batch keeps each as creating it alone does, says which were there, and leaves those as they are.
+pub async fn a_batch_of_sessions_is_read_back_whole_and_kept_once(stores: &Stores) {
+    let (full, small) = (full_session(), session(1, 0));
+    stores.sessions.create(&small, at(0)).await.unwrap();
+    let judged = SessionRecord { verdict: Some(verdict(Class::Human)), ..session(2, 5).into_record() };
+    let batch = [active_at(&session_of(1, 2, 5), 9), full, session(3, 7), judged.try_into().unwrap()];
+    let answers = stores.sessions.create_batch(&batch, at(1)).await.unwrap();
+    assert_eq!(answers, [Recorded::Known, Recorded::New, Recorded::New, Recorded::New]);
+    for kept in [&small, &batch[1], &batch[2], &batch[3]] {
+        let expected = Versioned { version: Version::FIRST, value: kept.clone() };
+        assert_eq!(stores.sessions.get(kept.id()).await.unwrap(), Some(expected));
+    }
+    let again = stores.sessions.create_batch(&batch, at(2)).await.unwrap();
+    assert_eq!(again, [Recorded::Known; 4]);
+}
+
+/// An empty batch is kept at once.
+pub async fn creating_no_session_is_no_work(stores: &Stores) {
+    assert_eq!(stores.sessions.create_batch(&[], at(0)).await.unwrap(), []);
+}
+
+/// Of one id twice in a batch the first is kept, and only it is new.
+pub async fn a_session_twice_in_one_batch_is_kept_once(stores: &Stores) {
+    let batch = [session(1, 0), session(2, 0), active_at(&session(1, 0), 5)];
+    let answers = stores.sessions.create_batch(&batch, at(0)).await.unwrap();
+    assert_eq!(answers, [Recorded::New, Recorded::New, Recorded::Known]);
+    assert_eq!(get(stores, 1).await.value, batch[0]);
+}
+
+/// Batches at once that share sessions, in any order, keep each once and wait for each other without end for none.
+pub async fn of_concurrent_batches_each_session_is_new_once(stores: &Stores) {
+    let mut batches: Vec<Vec<AnalyticsSession>> =
+        (0..6).map(|start| (1..=20).map(|id| session(id, start)).collect()).collect();
+    batches.iter_mut().skip(1).step_by(2).for_each(|batch| batch.reverse());
+    let answers = join_all(batches.iter().map(|batch| stores.sessions.create_batch(batch, at(0)))).await;
+    let new = answers.into_iter().flat_map(Result::unwrap).filter(|answer| *answer == Recorded::New);
+    assert_eq!(new.count(), 20);
+}
+
 /// The new version is the next one, and the new value is there whole.
 pub async fn a_swap_replaces_the_session_and_counts_the_version_up(stores: &Stores) {
     let first = session_of(u128::MAX, 1, -1_000_000_000_000);

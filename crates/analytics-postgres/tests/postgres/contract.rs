@@ -32,6 +32,7 @@ async fn fresh() -> Stores {
         thresholds: Arc::new(store.thresholds()),
         anomalies: Arc::new(store.anomalies()),
         usage: Arc::new(store.usage()),
+        erasure: Arc::new(store.erasure()),
         core_stats: Arc::new(store.reports()),
         queries: Arc::new(store.reports()),
         guard: Box::new(database),
