@@ -11,9 +11,11 @@ use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use analytics_app::services::jobs::{
-    Counted, FeatureExtraction, Job, JobInterruption, JobMetrics, JobOutcome, JobRunner, JobWork,
+    Counted, FeatureExtraction, Job, JobDriver, JobInterruption, JobMetrics, JobOutcome, JobRunner,
+    JobSchedule, JobWork,
 };
 use analytics_ports::{BatchLimit, Clock, MockLeaderLock, MockLeadership, Partitioned, StoreError};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -125,6 +127,30 @@ async fn an_interrupted_run_says_what_was_done_and_the_next_one_goes_on(bench: &
     let metrics = runner.metrics(Job::Retention);
     assert_eq!((metrics.runs, metrics.failures, metrics.rows), (2, 1, both.values().sum()));
     assert_eq!(metrics.batches, first.batches + second.batches);
+}
+
+/// Nothing is due before the driver says so; what was interrupted is due after a pause, and not after its interval.
+#[tokio::test]
+async fn the_driver_runs_what_is_due_and_tries_again_what_was_interrupted() {
+    let bench = Bench::in_memory();
+    bench.fill().await;
+    bench.clock.set(day(13));
+    let mut stores = bench.stores(0);
+    stores.audit = Arc::new(FailingAudit::after(0, stores.audit));
+    let schedule = JobSchedule::default().with_retry(TimeDelta::seconds(20)).unwrap();
+    let mut driver = JobDriver::new(bench.runner_over(stores, 0), schedule);
+    assert_eq!(driver.until_due(), Duration::ZERO);
+    assert_eq!(ran(&mut driver).await, Job::ALL);
+    assert_eq!(driver.runner().metrics(Job::Retention).failures, 1);
+    assert_eq!(driver.until_due(), Duration::from_secs(20));
+    bench.clock.advance(TimeDelta::seconds(20) - TimeDelta::microseconds(1));
+    assert_eq!(ran(&mut driver).await, []);
+    bench.clock.advance(TimeDelta::microseconds(1));
+    assert_eq!(ran(&mut driver).await, [Job::Retention]);
+    assert_eq!(driver.runner().metrics(Job::Retention).failures, 1);
+    assert_eq!(driver.until_due(), Duration::from_secs(40));
+    bench.clock.advance(TimeDelta::seconds(40));
+    assert_eq!(ran(&mut driver).await, [Job::SessionCleanup]);
 }
 
 /// A store without partitions has none to make or to drop.
@@ -281,4 +307,9 @@ impl FeatureExtraction for Extraction {
         self.left.store(left - extracted, Ordering::Relaxed);
         Box::pin(async move { Ok(extracted) })
     }
+}
+
+/// The jobs that the driver runs now.
+async fn ran(driver: &mut JobDriver) -> Vec<Job> {
+    driver.run_due().await.into_iter().map(|report| report.job).collect()
 }

@@ -4,13 +4,15 @@
 //! two underscores for each dot: `ANALYTICS_THROTTLE__MODE=enforce`. A name that is not known and a number that its rule
 //! refuses are errors that say where they stand, never a silent default.
 
+mod jobs;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use analytics_domain::detector::{BehavioralBotDetector, CategoryPolicy, DetectorPolicy, SevenSignalPolicy};
 use analytics_domain::reputation::ReputationPolicy;
 use analytics_domain::request::{AddressPolicy, InvalidSite, Network, RequestPolicy, SitePolicy, SiteRules};
-use analytics_domain::session::SessionPolicy;
+use analytics_domain::session::{RetentionPolicy, SessionPolicy};
 use analytics_domain::throttle::ThrottlePolicy;
 use analytics_domain::visit::VisitPolicy;
 use figment::error::{Actual, Kind};
@@ -19,7 +21,10 @@ use figment::value::{Dict, Map, Value};
 use figment::{Figment, Metadata, Profile, Provider};
 use serde::{Deserialize, Serialize};
 
+pub use jobs::JobSettings;
+
 use crate::live::{LivePolicy, PrivacyPolicy};
+use crate::services::jobs::PartitionPolicy;
 
 /// Everything that can be configured, checked.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
@@ -42,6 +47,10 @@ pub struct Settings {
     pub live: LiveSettings,
     /// What of a person is kept.
     pub privacy: PrivacyPolicy,
+    /// How long rows are kept.
+    pub retention: RetentionPolicy,
+    /// How often jobs of upkeep run.
+    pub jobs: JobSettings,
 }
 
 /// How live traffic is watched.
@@ -270,6 +279,8 @@ struct Written {
     replay: ReplaySettings,
     live: LiveSettings,
     privacy: PrivacyPolicy,
+    retention: RetentionPolicy,
+    jobs: JobSettings,
 }
 
 /// The file that errors may be about.
@@ -326,6 +337,14 @@ impl Context<'_> {
         for (key, paths) in [("live.traps", &live.traps), ("live.exempt_paths", &live.exempt_paths)] {
             check(paths.iter().all(|path| path.starts_with('/')), key, "paths that begin with a slash")?;
         }
+        if let Err(key) = written.jobs.schedule() {
+            check(false, &format!("jobs.{key}"), "1 to 31622400 seconds")?;
+        }
+        check(
+            PartitionPolicy::new(written.jobs.partition_days_ahead).is_ok(),
+            "jobs.partition_days_ahead",
+            "1 to 366 days",
+        )?;
         Ok(Settings {
             session: written.session,
             detector,
@@ -336,6 +355,8 @@ impl Context<'_> {
             replay: written.replay,
             live: written.live,
             privacy: written.privacy,
+            retention: written.retention,
+            jobs: written.jobs,
         })
     }
 
@@ -503,7 +524,11 @@ const ENV_PREFIX: &str = "ANALYTICS_";
 mod tests {
     use std::io::Write;
 
+    use analytics_domain::session::Retained;
+    use chrono::TimeDelta;
+
     use super::*;
+    use crate::services::jobs::{Job, JobSchedule};
 
     #[test]
     fn without_any_layer_the_settings_are_the_defaults() {
@@ -533,6 +558,20 @@ mod tests {
             panic!("the default has categories")
         };
         assert!((policy.volume.cap.get() - 12.0).abs() < f64::EPSILON);
+    }
+
+    #[test]
+    fn what_jobs_do_and_how_often_follows_the_file() {
+        let file =
+            policy("[retention]\nevent_days = 7\n[jobs]\nretention_seconds = 10\npartition_days_ahead = 3\n");
+        let layers = Layers { file: Some(file.path().to_owned()), ..Layers::default() };
+        let (settings, _) = layers.read().unwrap();
+        let schedule = JobSchedule::default().with_interval(Job::Retention, TimeDelta::seconds(10)).unwrap();
+        assert_eq!(settings.job_schedule(), schedule);
+        let policies = settings.job_policies();
+        assert_eq!(policies.retention.days(Retained::Events), 7);
+        assert_eq!(policies.partitions, PartitionPolicy::new(3).unwrap());
+        assert_eq!(Settings::default().job_schedule(), JobSchedule::default());
     }
 
     #[test]
@@ -595,6 +634,13 @@ mod tests {
                 "`replay.lateness_seconds`: must be 0 to 86400 seconds",
             ),
             ("[replay]\nthreads = 0\n", 2, "`replay.threads`: must be 1 to 256"),
+            ("[retention]\n\nrequest_days = 0\n", 3, "`retention.request_days`: must be at least 1"),
+            ("[retention]\nusage_days = 36501\n", 2, "`retention.usage_days`: must be at most 36500"),
+            ("[retention]\nbatch = 0\n", 2, "`retention.batch`: must be 1 to 10000, not 0"),
+            ("[retention]\ndays = 9\n", 2, "`retention.days`: is no known key; known here are request_days"),
+            ("[jobs]\nretention_seconds = 0\n", 2, "`jobs.retention_seconds`: must be 1 to 31622400 seconds"),
+            ("[jobs]\nretry_seconds = 31622401\n", 2, "`jobs.retry_seconds`: must be 1 to 31622400 seconds"),
+            ("[jobs]\npartition_days_ahead = 367\n", 2, "`jobs.partition_days_ahead`: must be 1 to 366 days"),
             (
                 "[detector]\nscoring = \"guess\"\n",
                 2,

@@ -1,5 +1,7 @@
 //! Why a fingerprint is flagged.
 
+use core::fmt;
+
 use serde::{Deserialize, Serialize};
 
 /// Why a fingerprint is flagged. Each reason is an incident at most once an hour.
@@ -79,6 +81,17 @@ impl FromIterator<FlagReason> for FlagSet {
     }
 }
 
+impl fmt::Display for FlagSet {
+    /// As the names with commas between them; nothing for no flag.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, reason) in self.iter().enumerate() {
+            f.write_str(if at == 0 { "" } else { ", " })?;
+            f.write_str(reason.as_str())?;
+        }
+        Ok(())
+    }
+}
+
 impl Serialize for FlagSet {
     /// As the list of names.
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -100,12 +113,14 @@ const fn bit(reason: FlagReason) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::format;
 
     #[test]
     fn a_set_is_written_as_the_names_and_reads_back() {
         let set: FlagSet = [FlagReason::Manual, FlagReason::LowScore].into_iter().collect();
         let text = serde_json::to_string(&set).unwrap();
         assert_eq!(text, r#"["low_score","manual"]"#);
+        assert_eq!(format!("{set}|{}", FlagSet::default()), "low_score, manual|");
         assert_eq!(serde_json::from_str::<FlagSet>(&text).unwrap(), set);
         assert!(serde_json::from_str::<FlagSet>(r#"["unknown"]"#).is_err());
     }

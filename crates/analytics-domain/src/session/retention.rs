@@ -43,14 +43,14 @@ pub enum Retained {
 /// Why numbers are not a [`RetentionPolicy`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidRetentionPolicy {
-    /// Something is kept for no day at all.
-    #[error("rows must be kept for at least one day")]
-    NoDay,
-    /// Something is kept for longer than 36,500 days.
-    #[error("rows may be kept for at most 36,500 days")]
-    TooLong,
+    /// Rows of this kind are kept for no day at all.
+    #[error("{} must be at least 1", .0.field())]
+    NoDay(Retained),
+    /// Rows of this kind are kept for longer than 36,500 days.
+    #[error("{} must be at most 36500", .0.field())]
+    TooLong(Retained),
     /// A batch has no row, or more than 10,000.
-    #[error("a batch has 1 to 10,000 rows, not {0}")]
+    #[error("batch must be 1 to 10000, not {0}")]
     Batch(u32),
 }
 
@@ -104,9 +104,9 @@ impl RetentionPolicy {
         let mut at = 0;
         while at < Retained::ALL.len() {
             match days.of(Retained::ALL[at]) {
-                0 => return Err(InvalidRetentionPolicy::NoDay),
+                0 => return Err(InvalidRetentionPolicy::NoDay(Retained::ALL[at])),
                 1..=MOST_DAYS => at += 1,
-                _ => return Err(InvalidRetentionPolicy::TooLong),
+                _ => return Err(InvalidRetentionPolicy::TooLong(Retained::ALL[at])),
             }
         }
         if days.batch == 0 || days.batch > MOST_ROWS {
@@ -135,6 +135,21 @@ impl Retained {
         Self::Anomalies,
         Self::Fingerprints,
     ];
+
+    /// The key under which its days are configured.
+    pub const fn field(self) -> &'static str {
+        match self {
+            Self::Requests => "request_days",
+            Self::Events => "event_days",
+            Self::Engagement => "engagement_days",
+            Self::Sessions => "session_days",
+            Self::Usage => "usage_days",
+            Self::Features => "feature_days",
+            Self::Audit => "audit_days",
+            Self::Anomalies => "anomaly_days",
+            Self::Fingerprints => "fingerprint_days",
+        }
+    }
 }
 
 /// How a policy is written in configuration.
@@ -208,6 +223,7 @@ const MOST_ROWS: u32 = 10_000;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::format;
 
     #[test]
     fn the_default_is_accepted_and_survives_configuration() {
@@ -216,6 +232,11 @@ mod tests {
         let text = serde_json::to_string(&default).unwrap();
         assert_eq!(serde_json::from_str::<RetentionPolicy>(&text).unwrap(), default);
         assert_eq!(serde_json::from_str::<RetentionPolicy>("{}").unwrap(), default);
+        for kind in Retained::ALL {
+            let text = format!(r#"{{"{}":7}}"#, kind.field());
+            let policy: RetentionPolicy = serde_json::from_str(&text).unwrap();
+            assert_eq!(Ok(policy), default.with_days(kind, 7));
+        }
         for wrong in [r#"{"batch":0}"#, r#"{"request_days":0}"#, r#"{"usage_days":36501}"#, r#"{"days":1}"#] {
             assert!(serde_json::from_str::<RetentionPolicy>(wrong).is_err(), "{wrong}");
         }
@@ -224,13 +245,16 @@ mod tests {
     #[test]
     fn numbers_outside_their_range_are_refused() {
         let default = RetentionPolicy::default();
-        assert_eq!(RetentionPolicy::new(0, 1, 1), Err(InvalidRetentionPolicy::NoDay));
-        assert_eq!(RetentionPolicy::new(1, 36_501, 1), Err(InvalidRetentionPolicy::TooLong));
+        assert_eq!(RetentionPolicy::new(0, 1, 1), Err(InvalidRetentionPolicy::NoDay(Retained::Events)));
+        assert_eq!(
+            RetentionPolicy::new(1, 36_501, 1),
+            Err(InvalidRetentionPolicy::TooLong(Retained::Sessions))
+        );
         assert_eq!(RetentionPolicy::new(1, 1, 0), Err(InvalidRetentionPolicy::Batch(0)));
         assert_eq!(RetentionPolicy::new(1, 1, 10_001), Err(InvalidRetentionPolicy::Batch(10_001)));
         for kind in Retained::ALL {
-            assert_eq!(default.with_days(kind, 0), Err(InvalidRetentionPolicy::NoDay), "{kind:?}");
-            assert_eq!(default.with_days(kind, 36_501), Err(InvalidRetentionPolicy::TooLong), "{kind:?}");
+            assert_eq!(default.with_days(kind, 0), Err(InvalidRetentionPolicy::NoDay(kind)));
+            assert_eq!(default.with_days(kind, 36_501), Err(InvalidRetentionPolicy::TooLong(kind)));
         }
     }
 

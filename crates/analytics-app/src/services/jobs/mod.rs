@@ -1,8 +1,9 @@
 //! Upkeep that runs beside the traffic: one leader at a time, in batches, safe to interrupt and to repeat.
 //!
-//! [`JobRunner`] runs one [`Job`] when it is asked to; [`JobSchedule`] says which are due. Nothing here has a timer:
-//! whoever calls brings the rhythm.
+//! [`JobRunner`] runs one [`Job`] when it is asked to; [`JobSchedule`] says which are due, and [`JobDriver`] runs those.
+//! Nothing here has a timer: whoever calls brings the rhythm.
 
+mod driver;
 mod job;
 mod metrics;
 mod retention;
@@ -23,6 +24,7 @@ use analytics_ports::{
 use chrono::{DateTime, TimeDelta, Utc};
 use parking_lot::Mutex;
 
+pub use driver::JobDriver;
 pub use job::{Counted, Job, JobInterruption, JobOutcome, JobReport, JobWork, UnknownJob};
 pub use metrics::JobMetrics;
 pub use schedule::{InvalidInterval, JobSchedule};
@@ -267,6 +269,11 @@ impl PartitionPolicy {
             1..=366 => Ok(Self { days_ahead }),
             0 | 367.. => Err(InvalidPartitionPolicy(days_ahead)),
         }
+    }
+
+    /// How many days ahead.
+    pub const fn days(self) -> u32 {
+        self.days_ahead
     }
 
     /// How far ahead. Default: 45 days, so that next month's partition is there in every month before its first row,

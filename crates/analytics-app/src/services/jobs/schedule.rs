@@ -14,6 +14,7 @@ pub struct JobSchedule {
     retention: TimeDelta,
     reputation_review: TimeDelta,
     feature_extraction: TimeDelta,
+    retry: TimeDelta,
 }
 
 /// Jobs are not run more often than once a second, or less often than once in 366 days.
@@ -38,6 +39,23 @@ impl JobSchedule {
             Job::FeatureExtraction => &mut self.feature_extraction,
         } = every;
         Ok(self)
+    }
+
+    /// The schedule that tries a job again this long after a run that was interrupted, or after the job's interval where
+    /// that is shorter.
+    ///
+    /// # Errors
+    /// [`InvalidInterval`] for less than a second and for more than 366 days.
+    pub fn with_retry(self, retry: TimeDelta) -> Result<Self, InvalidInterval> {
+        if retry < TimeDelta::seconds(1) || retry > TimeDelta::days(366) {
+            return Err(InvalidInterval);
+        }
+        Ok(Self { retry, ..self })
+    }
+
+    /// The pause after a run that was interrupted. Default: 30 s, in which a database restarts.
+    pub const fn retry(&self) -> TimeDelta {
+        self.retry
     }
 
     /// How often this job is run.
@@ -87,6 +105,7 @@ impl Default for JobSchedule {
             retention: TimeDelta::hours(1),
             reputation_review: TimeDelta::hours(1),
             feature_extraction: TimeDelta::minutes(10),
+            retry: TimeDelta::seconds(30),
         }
     }
 }
