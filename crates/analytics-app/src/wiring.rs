@@ -4,15 +4,13 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use analytics_inmemory::{
-    Capacity, InMemoryAnomalies, InMemoryAudit, InMemoryBans, InMemoryEngagement, InMemoryEvents,
-    InMemoryFingerprints, InMemoryLabels, InMemoryLeaders, InMemoryMlFeatures, InMemoryReports,
-    InMemoryRequests, InMemorySessions, InMemoryThresholds, InMemoryUsage, NoPartitions, StoreStats,
+    Capacity, InMemoryAnomalies, InMemoryAudit, InMemoryBans, InMemoryEngagement, InMemoryErasure,
+    InMemoryEvents, InMemoryFingerprints, InMemoryLabels, InMemoryLeaders, InMemoryMlFeatures,
+    InMemoryReports, InMemoryRequests, InMemorySessions, InMemoryThresholds, InMemoryUsage, NoPartitions,
+    StoreStats,
 };
 use analytics_ports::{
-    AlertSink, AnalyticsQueryRepository, AnomalyEventRepository, AnomalyThresholdRepository, AuditRepository,
-    BanRepository, Clock, CoreStatsRepository, EngagementRepository, EventRepository, FingerprintRepository,
-    IdGenerator, LabelRepository, LeaderLock, MlFeaturesRepository, PartitionUpkeep, RequestRepository,
-    SessionRepository, UsageRepository,
+    AlertSink, AnalyticsQueryRepository, AnomalyEventRepository, AnomalyThresholdRepository, AuditRepository, BanRepository, Clock, CoreStatsRepository, EngagementRepository, ErasureRepository, EventRepository, FingerprintRepository, IdGenerator, LabelRepository, LeaderLock, MlFeaturesRepository, PartitionUpkeep, RequestRepository, SessionRepository, UsageRepository,
 };
 use analytics_postgres::{MigrateError, Migrated, OpenError, PostgresOptions, PostgresStore};
 
@@ -46,6 +44,8 @@ pub struct Stores {
     pub anomalies: Arc<dyn AnomalyEventRepository>,
     /// The use of AI providers, agents and tools.
     pub usage: Arc<dyn UsageRepository>,
+    /// What erases rows of sessions from all of the above.
+    pub erasure: Arc<dyn ErasureRepository>,
     /// Reports about the platform.
     pub core_stats: Arc<dyn CoreStatsRepository>,
     /// Reports about traffic and AI providers.
@@ -124,6 +124,16 @@ pub fn in_memory(rows: NonZeroU32) -> (Stores, impl Fn() -> u64 + Send + Sync) {
     let labels = Arc::new(InMemoryLabels::new(capacity));
     let reports = InMemoryReports::new(Arc::clone(&sessions), Arc::clone(&requests), Arc::clone(&usage));
     let reports = Arc::new(reports);
+    let features = Arc::new(InMemoryMlFeatures::new(capacity, Arc::clone(&labels)));
+    let erasure = InMemoryErasure {
+        sessions: Arc::clone(&sessions),
+        requests: Arc::clone(&requests),
+        events: Arc::clone(&events),
+        engagement: Arc::clone(&engagement),
+        features: Arc::clone(&features),
+        labels: Arc::clone(&labels),
+        usage: Arc::clone(&usage),
+    };
     let stores = Stores {
         sessions: Arc::clone(&sessions) as _,
         events: Arc::clone(&events) as _,
@@ -131,12 +141,13 @@ pub fn in_memory(rows: NonZeroU32) -> (Stores, impl Fn() -> u64 + Send + Sync) {
         engagement: Arc::clone(&engagement) as _,
         fingerprints: Arc::new(InMemoryFingerprints::new(capacity)),
         bans: Arc::new(InMemoryBans::new(capacity)),
-        labels: Arc::clone(&labels) as _,
-        features: Arc::new(InMemoryMlFeatures::new(capacity, labels)),
+        labels,
+        features,
         audit: Arc::new(InMemoryAudit::new(capacity)),
         thresholds: Arc::new(InMemoryThresholds::new(capacity)),
         anomalies: Arc::new(InMemoryAnomalies::new(capacity)),
         usage: Arc::clone(&usage) as _,
+        erasure: Arc::new(erasure),
         core_stats: Arc::clone(&reports) as _,
         queries: reports,
         partitions: Arc::new(NoPartitions),
@@ -170,6 +181,7 @@ pub async fn connect(url: &str) -> Result<Stores, WiringError> {
         thresholds: Arc::new(store.thresholds()),
         anomalies: Arc::new(store.anomalies()),
         usage: Arc::new(store.usage()),
+        erasure: Arc::new(store.erasure()),
         core_stats: Arc::clone(&reports) as _,
         queries: reports,
         partitions: Arc::new(store.upkeep()),

@@ -28,4 +28,5 @@ pub use report::{
 };
 pub use run::{Replay, ReplayError, ReplayOptions};
 pub use session_line::{DeclaredName, SessionLine, ThrottleSummary};
+pub(crate) use watch::MOST_LISTED;
 pub use watch::{Watch, WatchedRequest, WatchedSession};

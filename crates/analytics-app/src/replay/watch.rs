@@ -48,8 +48,8 @@ pub struct WatchedRequest {
     pub status: Option<u16>,
     /// What it asked for.
     pub kind: RequestKind,
-    /// The level after it.
-    pub level: ThrottleLevel,
+    /// The level after it; `None` where it is not kept.
+    pub level: Option<ThrottleLevel>,
     /// Why it was refused, or would have been in enforce mode.
     pub refused: Option<RefusalReason>,
     /// When the next one would have been admitted, if it was refused.
@@ -129,7 +129,7 @@ impl Watch {
             path: request.path(batch).to_owned(),
             status: request.status,
             kind: request.kind,
-            level: decision.level,
+            level: Some(decision.level),
             refused: refusal.map(|refusal| refusal.reason),
             retry_at: refusal.map(|refusal| refusal.retry_at),
         });
@@ -137,4 +137,4 @@ impl Watch {
 }
 
 /// Requests of a session that are kept: a page of them is read, a million only searched.
-const MOST_LISTED: usize = 10_000;
+pub(crate) const MOST_LISTED: usize = 10_000;

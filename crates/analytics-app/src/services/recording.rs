@@ -104,9 +104,10 @@ impl Sink for RecordedSessions {
             self.service.requests.insert(batch, recorded_at).await?;
         }
         let mut new = 0;
-        for record in records {
-            let kept = self.service.sessions.create(&record.session, recorded_at).await?;
-            new += u64::from(kept == Recorded::New);
+        for batch in records.chunks(BATCH) {
+            let sessions: Vec<AnalyticsSession> = batch.iter().map(|record| record.session.clone()).collect();
+            let kept = self.service.sessions.create_batch(&sessions, recorded_at).await?;
+            new += kept.into_iter().filter(|kept| *kept == Recorded::New).count() as u64;
         }
         Ok(new)
     }
