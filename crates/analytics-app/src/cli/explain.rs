@@ -1,10 +1,10 @@
-//! `analytics explain`: why one session of a log was taken for what it is, and what enforcing would have refused.
+//! `analytics explain`: why one session of a log or a store was taken for what it is, and what enforcing would have
+//! refused.
 
 use std::fmt::Write as _;
 use std::io::Write;
 use std::path::PathBuf;
 
-use analytics_domain::detector::{BehavioralBotDetector, Category, CategoryPolicy, DetectorPolicy};
 use analytics_domain::ids::SessionId;
 use anyhow::anyhow;
 use serde::Serialize;
@@ -13,10 +13,12 @@ use serde_json::Value;
 use super::progress::Progress;
 use super::replay::{inputs, refused};
 use super::settings::SettingsArgs;
+use super::store::Opened;
 use super::{CliError, Format, write_json};
 use crate::ingest::source::{Blocks, Input};
 use crate::replay::text::{Table, fitted};
 use crate::replay::{Replay, Watch, WatchedSession};
+use crate::services::{Explanation, ExplanationService, KeptBeside};
 
 /// The options of `analytics explain`.
 #[derive(Debug, Clone, clap::Args)]
@@ -27,6 +29,9 @@ pub(super) struct ExplainArgs {
     /// Logs to replay: the same, with the same options, as when the id was made
     #[arg(long = "log", value_name = "FILE", num_args = 1..)]
     logs: Vec<PathBuf>,
+    /// Address of the store that keeps the session
+    #[arg(long, value_name = "URL", conflicts_with = "logs")]
+    store: Option<String>,
     #[command(flatten)]
     settings: SettingsArgs,
     /// Secret that identities were made with
@@ -37,30 +42,37 @@ pub(super) struct ExplainArgs {
     format: Format,
 }
 
-/// A session and the arithmetic of its score.
-#[derive(Debug, Serialize)]
-struct Explanation {
-    #[serde(flatten)]
-    session: WatchedSession,
-    categories: Vec<CategorySum>,
-    rule: &'static [&'static str],
-}
-
-/// The points of one category.
-#[derive(Debug, PartialEq, Serialize)]
-struct CategorySum {
-    category: &'static str,
-    points: f64,
-    /// Most that counts; `None` where there is no cap.
-    cap: Option<f64>,
-    /// What counts.
-    counted: f64,
-}
-
 pub(super) fn run(args: &ExplainArgs, out: &mut dyn Write) -> Result<(), CliError> {
+    let explanation = match &args.store {
+        Some(url) => kept(args, url)?,
+        None => replayed(args)?,
+    };
+    match args.format {
+        Format::Json => write_json(out, &explanation),
+        Format::Text => out.write_all(render(&explanation).as_bytes()).map_err(CliError::failed),
+    }
+}
+
+/// The explanation of a session that a store keeps.
+fn kept(args: &ExplainArgs, url: &str) -> Result<Explanation, CliError> {
+    let (settings, _) = args.settings.read()?;
+    let Opened { runtime, stores } = Opened::at(url)?;
+    let service = ExplanationService::new(
+        stores.sessions,
+        stores.requests,
+        stores.labels,
+        stores.audit,
+        settings.visit().detector,
+    );
+    let found = runtime.block_on(service.explain(args.session)).map_err(CliError::failed)?;
+    found.ok_or_else(|| CliError::Failed(anyhow!("no session {} in this store", args.session)))
+}
+
+/// The explanation of a session that logs tell of.
+fn replayed(args: &ExplainArgs) -> Result<Explanation, CliError> {
     if args.logs.is_empty() {
-        let problem = "no log was named; give the logs that the session is in, \
-            such as `analytics explain SESSION_ID --log access.log`";
+        let problem = "no log and no store was named; give the logs that the session is in, \
+            such as `analytics explain SESSION_ID --log access.log`, or the store that keeps it with --store";
         return Err(CliError::Usage(anyhow!(problem)));
     }
     let inputs = inputs(&args.logs)?;
@@ -81,78 +93,14 @@ pub(super) fn run(args: &ExplainArgs, out: &mut dyn Write) -> Result<(), CliErro
             break;
         }
     }
-    let Some(session) = watch.into_session() else {
-        return Err(CliError::Failed(anyhow!(
+    let session = watch.into_session().ok_or_else(|| {
+        CliError::Failed(anyhow!(
             "no session {} in these logs; ids depend on the logs, --site-host, --secret-file and the rules of \
              sessions, so give the same as for `analytics replay --sessions-out`",
             args.session
-        )));
-    };
-    let explanation = Explanation {
-        categories: category_sums(&detector, &session.session["signals"]),
-        rule: rule(&detector),
-        session,
-    };
-    match args.format {
-        Format::Json => write_json(out, &explanation),
-        Format::Text => out.write_all(render(&explanation).as_bytes()).map_err(CliError::failed),
-    }
-}
-
-fn category_sums(detector: &BehavioralBotDetector, signals: &Value) -> Vec<CategorySum> {
-    let signals = signals.as_array().map(Vec::as_slice).unwrap_or_default();
-    let mut sums = Vec::<CategorySum>::new();
-    for signal in signals {
-        let name = signal["category"].as_str().unwrap_or_default();
-        let points = signal["points"].as_f64().unwrap_or(0.0);
-        let Some(category) = CATEGORIES.into_iter().find(|category| category.as_str() == name) else {
-            continue;
-        };
-        if let Some(sum) = sums.iter_mut().find(|sum| sum.category == category.as_str()) {
-            sum.points += points;
-        } else {
-            let cap = match detector.policy() {
-                DetectorPolicy::Categories(policy) => Some(cap(policy, category)),
-                DetectorPolicy::SevenSignal(_) => None,
-            };
-            sums.push(CategorySum { category: category.as_str(), points, cap, counted: 0.0 });
-        }
-    }
-    for sum in &mut sums {
-        sum.counted = sum.cap.map_or(sum.points, |cap| sum.points.min(cap));
-    }
-    sums
-}
-
-fn cap(policy: &CategoryPolicy, category: Category) -> f64 {
-    let cap = match category {
-        Category::Declared => policy.declared.cap,
-        Category::Impostor => policy.impostor.cap,
-        Category::BrowserAge => policy.browser_age.cap,
-        Category::Headless => policy.headless.cap,
-        Category::Volume => policy.volume.cap,
-        Category::Timing => policy.timing.cap,
-        Category::Walk => policy.walk.cap,
-        Category::Resources => policy.resources.cap,
-        Category::Form => policy.form.cap,
-        Category::Referrer => policy.referrer.cap,
-        Category::Probing => policy.probing.cap,
-        Category::Cohort => policy.cohort.cap,
-        Category::PrivacyCompatible => policy.privacy.cap,
-        Category::Engagement => policy.engagement.cap,
-        Category::Reputation => policy.reputation.cap,
-    };
-    cap.get()
-}
-
-const fn rule(detector: &BehavioralBotDetector) -> &'static [&'static str] {
-    match detector.policy() {
-        DetectorPolicy::Categories(_) => &[
-            "score = 100 * (1 - e^(-counted points / scale)); a decisive fact makes it at least the decisive score.",
-            "A bot needs two categories that speak, or a decisive fact.",
-        ],
-        DetectorPolicy::SevenSignal(_) => &["score = the sum of the points, at most 100."],
-    }
+        ))
+    })?;
+    Ok(Explanation::of(&detector, session))
 }
 
 fn render(explanation: &Explanation) -> String {
@@ -162,7 +110,9 @@ fn render(explanation: &Explanation) -> String {
     let mut out = String::new();
     let _ = writeln!(out, "session    {}", text("session_id"));
     let _ = writeln!(out, "visitor    {}   fingerprint {}", text("visitor_id"), text("fingerprint"));
-    let _ = writeln!(out, "client     {}", text("client_ip"));
+    if explanation.kept.is_none() {
+        let _ = writeln!(out, "client     {}", text("client_ip"));
+    }
     let _ = writeln!(out, "agent      {}", fitted(&text("user_agent"), 88));
     let _ = writeln!(
         out,
@@ -171,14 +121,12 @@ fn render(explanation: &Explanation) -> String {
         text("ended_at"),
         text("end_reason")
     );
+    let pages =
+        session["distinct_pages"].as_u64().map_or(String::new(), |pages| format!(" of {pages} pages"));
     let _ = writeln!(
         out,
-        "requests   {}: {} page views of {} pages, {} assets, {} errors",
-        session["requests"],
-        session["page_views"],
-        session["distinct_pages"],
-        session["assets"],
-        session["errors"]
+        "requests   {}: {} page views{pages}, {} assets, {} errors",
+        session["requests"], session["page_views"], session["assets"], session["errors"]
     );
     let hostile = if session["hostile"] == true { ", hostile" } else { "" };
     let _ = writeln!(
@@ -193,8 +141,11 @@ fn render(explanation: &Explanation) -> String {
         let _ = writeln!(out, "declared   {} ({kind})", fitted(name, 60));
     }
     signals(&mut out, session, explanation);
-    levels(&mut out, watched);
-    requests(&mut out, watched);
+    levels(&mut out, watched, explanation.kept.as_ref());
+    requests(&mut out, watched, explanation.kept.as_ref());
+    if let Some(kept) = &explanation.kept {
+        beside(&mut out, kept);
+    }
     out
 }
 
@@ -212,8 +163,10 @@ fn signals(out: &mut String, session: &Value, explanation: &Explanation) {
             signal["signal"].as_str().unwrap_or_default().to_owned(),
             signal["category"].as_str().unwrap_or_default().to_owned(),
             number(&signal["points"]),
-            number(&signal["evidence"]["figure"]),
-            number(&signal["evidence"]["limit"]),
+            signal["evidence"].as_str().map_or_else(|| number(&signal["evidence"]["figure"]), str::to_owned),
+            signal["evidence"]
+                .as_str()
+                .map_or_else(|| number(&signal["evidence"]["limit"]), |_| String::new()),
             if signal["decisive"] == true { "decisive".to_owned() } else { String::new() },
         ]);
     }
@@ -236,14 +189,24 @@ fn signals(out: &mut String, session: &Value, explanation: &Explanation) {
     }
 }
 
-fn levels(out: &mut String, watched: &WatchedSession) {
+fn levels(out: &mut String, watched: &WatchedSession, kept: Option<&KeptBeside>) {
     let _ = writeln!(
         out,
         "\nThrottle levels (highest: {})",
         watched.session["throttle"]["max_level"].as_str().unwrap_or("normal")
     );
-    if watched.levels.is_empty() {
-        let _ = writeln!(out, "  no change during the session");
+    match kept {
+        Some(kept) => {
+            let _ = writeln!(
+                out,
+                "  {} at its newest request; changes between are not kept",
+                kept.last_level.as_str()
+            );
+        }
+        None if watched.levels.is_empty() => {
+            let _ = writeln!(out, "  no change during the session");
+        }
+        None => {}
     }
     for change in &watched.levels {
         let _ = writeln!(
@@ -257,31 +220,68 @@ fn levels(out: &mut String, watched: &WatchedSession) {
     }
 }
 
-fn requests(out: &mut String, watched: &WatchedSession) {
+fn requests(out: &mut String, watched: &WatchedSession, kept: Option<&KeptBeside>) {
     let refused = watched.requests.iter().filter(|request| request.refused.is_some()).count();
     let total = watched.requests.len();
-    let _ = writeln!(
-        out,
-        "\nRequests: enforcing would have refused {refused} of the {total} listed (level: after it)"
-    );
-    let mut table = Table::new(["time", "level", "status", "kind", "decision", ""]);
+    let level = if kept.is_none() { " (level: after it)" } else { "" };
+    let _ = writeln!(out, "\nRequests: enforcing would have refused {refused} of the {total} listed{level}");
+    let headings = ["time", "level", "status", "kind", "decision", ""];
+    let shown = |column: &usize| kept.is_none() || *column != LEVEL;
+    let columns = || (0..headings.len()).filter(shown);
+    let mut table = Table::of(columns().map(|column| headings[column].to_owned()).collect());
     for request in &watched.requests {
         let decision = match &request.refused {
             Some(reason) => format!("refuse: {}", word(reason)),
             None => "admit".to_owned(),
         };
-        table.row([
+        let cells = [
             request.at.format("%Y-%m-%d %H:%M:%S").to_string(),
-            request.level.as_str().to_owned(),
+            request.level.map_or_else(String::new, |level| level.as_str().to_owned()),
             request.status.map_or_else(|| "–".to_owned(), |status| status.to_string()),
             word(&request.kind),
             decision,
             format!("{} {}", word(&request.method), request.path),
-        ]);
+        ];
+        table.push(columns().map(|column| cells[column].clone()).collect());
     }
     table.write_last_left(out, 100);
     if watched.unlisted_requests > 0 {
         let _ = writeln!(out, "  … and {} more", watched.unlisted_requests);
+    }
+    if let Some(gone) = kept.map(|kept| kept.requests_gone).filter(|gone| *gone > 0) {
+        let _ = writeln!(out, "  … and {gone} whose rows are not kept any more");
+    }
+}
+
+/// What people said of a session and did about it.
+fn beside(out: &mut String, kept: &KeptBeside) {
+    if !kept.labels.is_empty() {
+        let _ = writeln!(out, "\nLabels");
+        let mut table = Table::new(["source", "says", "confidence", "given"]);
+        for label in &kept.labels {
+            let record = label.record();
+            table.row([
+                record.source.to_string(),
+                record.class.to_string(),
+                record.confidence.to_string(),
+                record.at.format("%Y-%m-%d %H:%M:%S").to_string(),
+            ]);
+        }
+        table.write(out);
+    }
+    if !kept.audit.is_empty() {
+        let _ = writeln!(out, "\nAudit");
+    }
+    for entry in &kept.audit {
+        let record = entry.record();
+        let reason = record.reason.as_ref().map_or(String::new(), |reason| format!(": {reason}"));
+        let line = format!(
+            "{}  {} by {}{reason}",
+            record.at.format("%Y-%m-%d %H:%M:%S"),
+            record.action,
+            record.actor
+        );
+        let _ = writeln!(out, "  {}", fitted(&line, 98));
     }
 }
 
@@ -301,48 +301,12 @@ fn figure(number: f64) -> String {
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-const CATEGORIES: [Category; Category::COUNT] = [
-    Category::Declared,
-    Category::Impostor,
-    Category::BrowserAge,
-    Category::Headless,
-    Category::Volume,
-    Category::Timing,
-    Category::Walk,
-    Category::Resources,
-    Category::Form,
-    Category::Referrer,
-    Category::Probing,
-    Category::Cohort,
-    Category::PrivacyCompatible,
-    Category::Engagement,
-    Category::Reputation,
-];
+/// The place of the level among the columns of requests.
+const LEVEL: usize = 1;
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
-
-    #[test]
-    fn points_of_a_category_are_added_and_capped() {
-        let cap = CategoryPolicy::default().volume.cap.get();
-        let signals = json!([
-            {"category": "volume", "points": cap},
-            {"category": "volume", "points": 5.0},
-            {"category": "timing", "points": 2.0},
-        ]);
-        let sums = category_sums(&BehavioralBotDetector::default(), &signals);
-        let timing = CategoryPolicy::default().timing.cap.get();
-        assert_eq!(
-            sums,
-            [
-                CategorySum { category: "volume", points: cap + 5.0, cap: Some(cap), counted: cap },
-                CategorySum { category: "timing", points: 2.0, cap: Some(timing), counted: 2.0 },
-            ]
-        );
-    }
 
     #[test]
     fn figures_have_as_many_decimals_as_they_need() {

@@ -4,16 +4,23 @@
 //! wrong.
 
 mod anomaly;
+mod bans;
 mod classify_ua;
 mod config_show;
+mod data;
 mod explain;
+mod fingerprints;
+mod jobs;
+mod label;
 mod migrate;
 mod progress;
 mod replay;
 mod report;
 mod serve;
+mod sessions;
 mod settings;
 pub mod simulate;
+mod store;
 mod thresholds;
 
 use std::io::{self, BufWriter, Write};
@@ -55,7 +62,7 @@ struct Cli {
 enum Command {
     /// Reads access logs through the engine, at the time of the log, and prints a report
     Replay(replay::ReplayArgs),
-    /// Replays access logs to one session and shows why it was taken for what it is
+    /// Shows why one session of a store, or of logs that are replayed to it, was taken for what it is
     Explain(explain::ExplainArgs),
     /// Shows one report over a store, or over logs that are replayed
     Report(Box<report::ReportArgs>),
@@ -76,6 +83,36 @@ enum Command {
     Thresholds {
         #[command(subcommand)]
         command: thresholds::ThresholdsCommand,
+    },
+    /// Says what sessions are: a person's or a bot's
+    Label {
+        #[command(subcommand)]
+        command: label::LabelCommand,
+    },
+    /// Lists, flags and clears fingerprints
+    Fingerprints {
+        #[command(subcommand)]
+        command: fingerprints::FingerprintsCommand,
+    },
+    /// Lists bans and takes them back
+    Bans {
+        #[command(subcommand)]
+        command: bans::BansCommand,
+    },
+    /// Takes a person's rows out of a store
+    Data {
+        #[command(subcommand)]
+        command: data::DataCommand,
+    },
+    /// Ends sessions that are over and deletes old ones
+    Sessions {
+        #[command(subcommand)]
+        command: sessions::SessionsCommand,
+    },
+    /// Lists and runs jobs of upkeep
+    Jobs {
+        #[command(subcommand)]
+        command: jobs::JobsCommand,
     },
     /// Shows the configuration
     Config {
@@ -156,6 +193,12 @@ fn run(command: Command, out: &mut dyn Write) -> Result<(), CliError> {
             anomaly::run(&args, out, &mut io::stderr())
         }
         Command::Thresholds { command } => thresholds::run(&command, out),
+        Command::Label { command } => label::run(&command, out),
+        Command::Fingerprints { command } => fingerprints::run(&command, out),
+        Command::Bans { command } => bans::run(&command, out),
+        Command::Data { command } => data::run(&command, out),
+        Command::Sessions { command } => sessions::run(&command, out),
+        Command::Jobs { command } => jobs::run(&command, out),
         Command::Config { command: ConfigCommand::Show(args) } => config_show::run(&args, out),
     }
 }

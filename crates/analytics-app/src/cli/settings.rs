@@ -17,7 +17,7 @@ use crate::replay::ReplayOptions;
 /// Options that are layered over defaults, a policy file and the environment.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(super) struct SettingsArgs {
-    /// TOML file with the sections session, detector, throttle, reputation, client, site and replay
+    /// TOML file with the sections session, detector, throttle, reputation, client, site, replay, retention and jobs
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
     /// Rules to start from
@@ -98,7 +98,7 @@ impl SettingsArgs {
 }
 
 /// A secret of 32 bytes, as they are or as 64 hexadecimal digits.
-fn read_secret(path: &Path) -> anyhow::Result<IdentityKey> {
+pub(super) fn read_secret(path: &Path) -> anyhow::Result<IdentityKey> {
     let bytes = std::fs::read(path).with_context(|| format!("cannot read the secret {}", path.display()))?;
     if let Ok(raw) = <[u8; 32]>::try_from(bytes.as_slice()) {
         return Ok(IdentityKey::new(raw));

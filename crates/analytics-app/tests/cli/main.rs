@@ -7,6 +7,7 @@ mod bad_input;
 mod database;
 mod explain;
 mod geo;
+mod operations;
 mod recount;
 mod report;
 mod same_bytes;
