@@ -12,6 +12,7 @@
     reason = "where the database is stands in the environment, as for every tool"
 )]
 
+mod own;
 mod server;
 
 use std::hash::{BuildHasher, DefaultHasher, Hash, Hasher, RandomState};
@@ -20,6 +21,7 @@ use std::path::{Path, PathBuf};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
+pub(crate) use own::OwnServer;
 pub(crate) use server::Origin;
 use server::Server;
 
@@ -173,4 +175,8 @@ const _: fn() = || {
     let _ = TestDatabase::origin;
     let _ = Origin::is_in_environment;
     let _ = TestDatabase::connection;
+    let _ = OwnServer::start;
+    let _ = OwnServer::connection;
+    let _ = OwnServer::start_again;
+    let _ = OwnServer::log;
 };

@@ -158,25 +158,8 @@ fn own_cluster(no_container: &str) -> (Server, Option<u32>) {
              may make databases"
         );
     };
-    let folder = std::env::temp_dir().join(format!("analytics-postgres-{}", std::process::id()));
-    let _ = std::fs::remove_dir_all(&folder);
-    std::fs::DirBuilder::new().mode(0o700).create(&folder).expect("a folder for the cluster can be made");
-    let user = user_of_server(&folder);
-    if let Some((uid, gid)) = user {
-        chown(&folder, Some(uid), Some(gid)).expect("root may give a folder away");
-    }
-    let as_user = |command: &mut Command| {
-        if let Some((uid, gid)) = user {
-            command.uid(uid).gid(gid);
-        }
-        command.current_dir("/").stdin(Stdio::null());
-    };
-    let data = folder.join("data");
-    let mut initdb = Command::new(programs.join("initdb"));
-    initdb.args(["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync", "-D"]);
-    as_user(initdb.arg(&data));
-    let made = initdb.output().expect("initdb can be run");
-    assert!(made.status.success(), "initdb failed: {}", String::from_utf8_lossy(&made.stderr));
+    let Cluster { folder, data, user } = Cluster::make(&programs, "analytics-postgres");
+    let as_user = |command: &mut Command| as_user(user, command);
 
     let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap_or_default());
     let mut keeper = Command::new("sh");
@@ -204,8 +187,53 @@ fn own_cluster(no_container: &str) -> (Server, Option<u32>) {
     (Server { url, origin: Origin::OwnCluster }, Some(id))
 }
 
+/// The files of a server that runs nowhere yet.
+pub(super) struct Cluster {
+    /// Holds everything, and the socket.
+    pub(super) folder: PathBuf,
+    /// Its data.
+    pub(super) data: PathBuf,
+    /// Whom the server runs as when that is not us.
+    pub(super) user: Option<(u32, u32)>,
+}
+
+impl Cluster {
+    /// A new one, made by these programs, in a folder of this name and the number of the process.
+    pub(super) fn make(programs: &Path, name: &str) -> Self {
+        let folder = std::env::temp_dir().join(format!("{name}-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&folder);
+        std::fs::DirBuilder::new().mode(0o700).create(&folder).expect("a folder for the cluster can be made");
+        let user = user_of_server(&folder);
+        if let Some((uid, gid)) = user {
+            chown(&folder, Some(uid), Some(gid)).expect("root may give a folder away");
+        }
+        let data = folder.join("data");
+        let mut initdb = Command::new(programs.join("initdb"));
+        initdb.args([
+            "--username=postgres",
+            "--auth=trust",
+            "--encoding=UTF8",
+            "--locale=C",
+            "--no-sync",
+            "-D",
+        ]);
+        as_user(user, initdb.arg(&data));
+        let made = initdb.output().expect("initdb can be run");
+        assert!(made.status.success(), "initdb failed: {}", String::from_utf8_lossy(&made.stderr));
+        Self { folder, data, user }
+    }
+}
+
+/// Runs a program of the server as this user, away from any folder of ours.
+pub(super) fn as_user(user: Option<(u32, u32)>, command: &mut Command) {
+    if let Some((uid, gid)) = user {
+        command.uid(uid).gid(gid);
+    }
+    command.current_dir("/").stdin(Stdio::null());
+}
+
 /// The folder of the newest PostgreSQL that is installed.
-fn programs() -> Option<PathBuf> {
+pub(super) fn programs() -> Option<PathBuf> {
     let debian = std::fs::read_dir("/usr/lib/postgresql").ok().into_iter().flatten().flatten();
     let version = |folder: &PathBuf| folder.file_name()?.to_str()?.parse::<u32>().ok();
     let newest =
