@@ -41,7 +41,9 @@ impl InMemoryMlFeatures {
     pub(crate) fn erase(&self, session: SessionId) -> u64 {
         let mut shard = self.shards.of(session.as_u128());
         let own: Vec<Key> = shard.rows.keys().filter(|key| key.1 == session).copied().collect();
-        own.iter().for_each(|key| shard.remove(*key));
+        for &key in &own {
+            shard.remove(key);
+        }
         own.len() as u64
     }
 }

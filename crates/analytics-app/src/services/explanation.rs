@@ -98,7 +98,9 @@ impl ExplanationService {
         let Some(kept) = self.sessions.get(id).await? else { return Ok(None) };
         let session = kept.value;
         let limit = BatchLimit::new(MOST_LISTED as u32).unwrap_or_default();
-        let rows = self.requests.list_by_session(id, PageRequest::first(limit)).await?;
+        let mut rows = self.requests.list_by_session(id, PageRequest::first(limit)).await?;
+        // Servers write whole seconds; how requests of one second followed each other stands in their rows.
+        rows.items.sort_by_key(|row| row.record().arrival);
         let audit =
             self.audit.list(Some(AuditSubject::Session(id)), PageRequest::first(BatchLimit::default()));
         let all = session.record().counters.requests;
@@ -120,13 +122,15 @@ impl ExplanationService {
     }
 }
 
-/// A kept session as `--sessions-out` writes one. What stores do not keep is null.
+/// A kept session as `--sessions-out` writes one. What stores do not keep is null, and so is what can be counted only over
+/// rows of requests that are not all there any more.
 fn told(session: &AnalyticsSession, rows: &[RequestRow]) -> Value {
     let record = session.record();
     let counters = &record.counters;
     let verdict = record.verdict.as_ref();
     let pages = rows.iter().map(RequestRow::record).filter(|row| row.kind.is_page_view());
     let pages: BTreeSet<u64> = pages.map(|row| row.facts.page).collect();
+    let refused = rows.iter().filter(|row| row.record().decision.reason().is_some()).count();
     let all_there = rows.len() as u64 == counters.requests;
     json!({
         "session_id": record.id,
@@ -148,7 +152,7 @@ fn told(session: &AnalyticsSession, rows: &[RequestRow]) -> Value {
         "hostile": verdict.map(|verdict| verdict.hostile),
         "declared": verdict.and_then(|verdict| verdict.declared.as_ref()),
         "signals": verdict.map_or(&[][..], |verdict| verdict.signals.as_slice()).iter().map(signal).collect::<Vec<_>>(),
-        "throttle": { "max_level": record.max_throttle_level, "refused": counters.refused },
+        "throttle": { "max_level": record.max_throttle_level, "refused": all_there.then_some(refused) },
         "ruleset_version": verdict.map(|verdict| &verdict.ruleset_version),
     })
 }

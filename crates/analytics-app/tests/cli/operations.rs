@@ -31,10 +31,13 @@ fn without_a_store_every_operation_is_a_wrong_call() {
         let ran = analytics(args);
         assert_eq!((ran.status, ran.out.as_str()), (2, ""), "{args:?}: {ran:?}");
         assert!(ran.errors.contains("store was named"), "{args:?}: {ran:?}");
-        let away = analytics(&[args, &["--store", "postgres://127.0.0.1:1/none"]].concat());
-        assert_eq!((away.status, away.out.as_str()), (1, ""), "{args:?}: {away:?}");
-        assert!(away.errors.contains("the database cannot be reached"), "{args:?}: {away:?}");
     }
+    let away = analytics(&["jobs", "run", "all", "--store", "postgres://ann:secret@127.0.0.1:1/none"]);
+    assert_eq!((away.status, away.out.as_str()), (1, ""), "{away:?}");
+    assert!(
+        away.errors.contains("the database cannot be reached") && !away.errors.contains("secret"),
+        "{away:?}"
+    );
 }
 
 #[test]

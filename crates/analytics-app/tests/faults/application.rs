@@ -37,6 +37,8 @@ pub(crate) struct Load {
     pub(crate) folder: PathBuf,
     /// The most KiB that a file of it may have.
     pub(crate) file_kib: Option<u64>,
+    /// Milliseconds after which a call of the store counts as failed.
+    pub(crate) deadline_ms: u64,
 }
 
 /// An application that was started. It is killed with this value.
@@ -50,7 +52,7 @@ impl Load {
     /// Ten thousand sessions for this store.
     pub(crate) fn on(url: String) -> Self {
         let folder = tempfile::tempdir().unwrap().keep();
-        Self { url, from: 0, sessions: 10_000, folder, file_kib: None }
+        Self { url, from: 0, sessions: 10_000, folder, file_kib: None, deadline_ms: 30_000 }
     }
 
     /// The load of this process, if it was started to be an application.
@@ -72,7 +74,7 @@ impl Load {
         let policy = QueuePolicy {
             capacity: 8 * TOGETHER as u32,
             batch: 2 * TOGETHER as u32,
-            deadline: Duration::from_secs(2),
+            deadline: Duration::from_millis(self.deadline_ms),
             patience: Duration::from_millis(100),
             pause: Duration::from_millis(20),
             longest_pause: Duration::from_millis(200),
@@ -96,10 +98,13 @@ impl Load {
                         if numbers.is_empty() {
                             break;
                         }
-                        match queue.submit(numbers.clone().map(session).collect()).await {
-                            Ok(_) => notes.safe(numbers),
-                            Err(Refused::Full) => notes.refused(numbers),
-                            Err(refused) => panic!("{refused}"),
+                        // What was refused for want of room is offered until there is some.
+                        loop {
+                            match queue.submit(numbers.clone().map(session).collect()).await {
+                                Ok(_) => break notes.safe(numbers),
+                                Err(Refused::Full) => {}
+                                Err(refused) => panic!("{refused}"),
+                            }
                         }
                     }
                 })
@@ -113,8 +118,11 @@ impl Load {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         let counters = drain.close().await;
-        std::fs::write(self.folder.join(notes.name("counters")), serde_json::to_vec(&counters).unwrap())
-            .unwrap();
+        std::fs::write(
+            self.folder.join(format!("counters-{}", self.from)),
+            serde_json::to_vec(&counters).unwrap(),
+        )
+        .unwrap();
     }
 }
 
@@ -144,7 +152,15 @@ impl Application {
 
     /// The sessions that it knows to be safe.
     pub(crate) fn safe(&self) -> BTreeSet<u64> {
-        self.noted("safe")
+        let path = self.folder.join(format!("safe-{}", self.name));
+        let written = std::fs::read_to_string(path).unwrap_or_default();
+        // A line that was cut off with its process is no note.
+        let whole = written.rfind('\n').map_or("", |end| &written[..end]);
+        let ranges = whole.lines().map(|line| {
+            let (first, past) = line.split_once(' ').unwrap();
+            first.parse::<u64>().unwrap()..past.parse::<u64>().unwrap()
+        });
+        ranges.flatten().collect()
     }
 
     /// Waits until it knows so many sessions to be safe.
@@ -154,10 +170,13 @@ impl Application {
         }
     }
 
-    /// Waits until so many sessions were refused.
-    pub(crate) async fn until_refused(&mut self, sessions: usize) {
-        while self.noted("refused").len() < sessions {
+    /// Waits until no further session has become safe for two seconds.
+    pub(crate) async fn until_stuck(&mut self) {
+        let mut before = usize::MAX;
+        while before != self.safe().len() {
+            before = self.safe().len();
             self.still_runs().await;
+            tokio::time::sleep(Duration::from_secs(2)).await;
         }
     }
 
@@ -186,18 +205,6 @@ impl Application {
         assert!(self.runs(), "the application ended too early");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-
-    fn noted(&self, what: &str) -> BTreeSet<u64> {
-        let written =
-            std::fs::read_to_string(self.folder.join(format!("{what}-{}", self.name))).unwrap_or_default();
-        // A line that was cut off with its process is no note.
-        let whole = written.rfind('\n').map_or("", |end| &written[..end]);
-        let ranges = whole.lines().map(|line| {
-            let (first, past) = line.split_once(' ').unwrap();
-            first.parse::<u64>().unwrap()..past.parse::<u64>().unwrap()
-        });
-        ranges.flatten().collect()
-    }
 }
 
 impl Drop for Application {
@@ -208,32 +215,19 @@ impl Drop for Application {
     }
 }
 
-/// What an application writes down: a line for each range of numbers.
+/// Where an application writes down which sessions are safe, a line for each range of numbers.
 struct Notes {
-    own: String,
     safe: Mutex<std::fs::File>,
-    refused: Mutex<std::fs::File>,
 }
 
 impl Notes {
     fn open(load: &Load) -> Self {
-        let own = load.from.to_string();
-        let open = |what: &str| {
-            Mutex::new(std::fs::File::create(load.folder.join(format!("{what}-{own}"))).unwrap())
-        };
-        Self { safe: open("safe"), refused: open("refused"), own }
-    }
-
-    fn name(&self, what: &str) -> String {
-        format!("{what}-{}", self.own)
+        let path = load.folder.join(format!("safe-{}", load.from));
+        Self { safe: Mutex::new(std::fs::File::create(path).unwrap()) }
     }
 
     fn safe(&self, numbers: std::ops::Range<u64>) {
         self.safe.lock().write_all(format!("{} {}\n", numbers.start, numbers.end).as_bytes()).unwrap();
-    }
-
-    fn refused(&self, numbers: std::ops::Range<u64>) {
-        self.refused.lock().write_all(format!("{} {}\n", numbers.start, numbers.end).as_bytes()).unwrap();
     }
 }
 
