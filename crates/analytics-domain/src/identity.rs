@@ -5,7 +5,7 @@
 
 use core::fmt;
 
-use crate::ids::{FingerprintHash, SessionId, VisitorId};
+use crate::ids::{FingerprintHash, SessionId, StandingId, VisitorId};
 use crate::request::ClientNetwork;
 
 /// A secret that identities are made with; shown by nothing, compared by nothing.
@@ -55,6 +55,12 @@ impl IdentityKey {
         let fields: [&[u8]; 3] =
             [&visitor.as_u128().to_le_bytes(), &started_us.to_le_bytes(), &serial.to_le_bytes()];
         SessionId::from_u128(self.hash(b"session", &fields))
+    }
+
+    /// The name of something about a network, or about a client of it, in a written standing.
+    pub(crate) fn standing(&self, what: &[u8], network: ClientNetwork, client: [u64; 2]) -> StandingId {
+        let [agent, headers] = client.map(u64::to_le_bytes);
+        StandingId::from_u128(self.hash(b"standing", &[what, &network.to_bytes(), &agent, &headers]))
     }
 
     fn hash(&self, purpose: &[u8], fields: &[&[u8]]) -> u128 {

@@ -79,6 +79,8 @@ ids! {
     VisitorId;
     /// The *abuse* identity: keyed hash of client network, user agent, Accept-Language and JA4.
     FingerprintHash;
+    /// One client, network or block in a written standing: a keyed hash, so that no address is written.
+    StandingId;
     /// One recorded event; a UUIDv7 whose time is the event's time.
     EventId;
     /// One ban.

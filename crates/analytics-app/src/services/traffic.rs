@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use analytics_domain::detector::profile::TrackerMarks;
 use analytics_domain::detector::{Class, Observation, Verdict};
+use analytics_domain::identity::IdentityKey;
 use analytics_domain::reputation::HumanClearance;
 use analytics_domain::session::EndReason;
 use analytics_domain::site::{Finding, SiteFacts};
 use analytics_domain::throttle::ThrottleLevel;
 use analytics_domain::visit::{
-    Client, ClientKey, Output, SHARDS, Shard, ShardCounters, Step, VisitPolicy, Visitor, shard_of,
+    Client, ClientKey, Output, SHARDS, Shard, ShardCounters, Standings, Step, VisitPolicy, Visitor, shard_of,
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use parking_lot::{Mutex, MutexGuard, RwLock};
@@ -161,6 +162,29 @@ impl<T: Default> TrafficService<T> {
     /// The level of a client at `now`; Normal for one that is not known.
     pub fn level(&self, key: &ClientKey, now: DateTime<Utc>) -> ThrottleLevel {
         self.shards[shard_of(key.network)].lock().level(&self.policy, key, now)
+    }
+
+    /// What is held against clients and networks at `now`, one for each shard, under names made with `key`; see
+    /// [`Shard::standings`]. Each shard is held up while its own is read.
+    pub fn standings(&self, key: &IdentityKey, now: DateTime<Utc>) -> impl Iterator<Item = Standings> {
+        self.shards.iter().map(move |shard| shard.lock().standings(&self.policy, key, now))
+    }
+
+    /// Takes up standings that were written down, one for each shard, before the first request; answers how many
+    /// clients' there was no room for.
+    pub fn restore(
+        &self,
+        key: &IdentityKey,
+        standings: impl IntoIterator<Item = Standings>,
+        now: DateTime<Utc>,
+    ) -> usize {
+        let pairs = self.shards.iter().zip(standings);
+        pairs.map(|(shard, standings)| shard.lock().restore(&self.policy, key, standings, now)).sum()
+    }
+
+    /// Restored standings whose clients have not come back yet.
+    pub fn waiting(&self) -> usize {
+        self.shards.iter().map(|shard| shard.lock().waiting()).sum()
     }
 
     /// Sessions, changes of level, flags and bans that live requests left behind, for whoever stores them.

@@ -69,6 +69,13 @@ pub struct NetworkReputation {
 }
 
 impl NetworkReputation {
+    /// Whether nothing is held against the network at `now`: no incident of the last day, no ban within the memory.
+    pub fn is_clean(&self, policy: &BanPolicy, now: DateTime<Utc>) -> bool {
+        let (now_us, minute) = (micros(now), minute_of(micros(now)));
+        let banned = self.ban_row > 0 && now_us < self.banned_until_us.saturating_add(policy.memory_us());
+        !banned && !self.culprits.iter().flatten().any(|(_, mark)| mark.is_within(DAY, minute))
+    }
+
     /// End of the ban that runs at `now`, whether it binds or is only listed.
     pub fn banned_until(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         (self.ban_row > 0 && micros(now) < self.banned_until_us).then(|| instant(self.banned_until_us))

@@ -146,6 +146,14 @@ impl ReputationState {
         !self.flags(policy, now).is_empty()
     }
 
+    /// Whether nothing is held against the fingerprint at `now`: no flag, no incident of the last day, no ban within the
+    /// memory.
+    pub fn is_clean(&self, policy: &ReputationPolicy, now: DateTime<Utc>) -> bool {
+        let remembered = self.banned_until_us.saturating_add(policy.ban().memory_us());
+        let banned = self.ban_row > 0 && micros(now) < remembered;
+        !banned && self.recent_incidents(now) == 0 && !self.is_flagged(policy, now)
+    }
+
     /// End of the ban that runs at `now`, whether it binds or is only listed.
     pub fn banned_until(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         (self.ban_row > 0 && micros(now) < self.banned_until_us).then(|| instant(self.banned_until_us))

@@ -83,6 +83,11 @@ impl CeilingState {
         self.engaged_at(micros(now))
     }
 
+    /// Whether the network is at `now` as one that was never seen: its ceiling whole, and raised by nobody.
+    pub fn is_clean(&self, now: DateTime<Utc>) -> bool {
+        self.gcra.is_whole(micros(now)) && self.engaged(now) == 0
+    }
+
     fn engaged_at(&self, now_us: i64) -> u32 {
         let age = day_of(now_us).saturating_sub(self.day);
         let known = match age {

@@ -66,6 +66,11 @@ impl Gcra {
         Ok(self.left(pace, now_us))
     }
 
+    /// Whether the whole burst is there again.
+    pub(crate) const fn is_whole(self, now_us: i64) -> bool {
+        self.tat_us <= now_us
+    }
+
     /// What is left at this pace, charging nothing.
     pub(crate) fn left(self, pace: Pace, now_us: i64) -> Left {
         let ahead = self.tat_us.max(now_us).saturating_sub(now_us);

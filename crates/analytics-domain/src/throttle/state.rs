@@ -47,6 +47,16 @@ impl ThrottleState {
         then.level
     }
 
+    /// Whether nothing is held against the client at `now`: Normal, both quotas whole, no block within the memory.
+    ///
+    /// Then a client that was never seen would be answered the same.
+    pub fn is_clean(&self, policy: &EscalationPolicy, now: DateTime<Utc>) -> bool {
+        let now_us = micros(now);
+        let blocks = self.blocks > 0 && now_us < self.block_end_us.saturating_add(policy.block_memory_us());
+        let whole = self.gcra.is_whole(now_us) && self.assets.is_whole(now_us);
+        whole && !blocks && self.level_at(policy, now) == ThrottleLevel::Normal
+    }
+
     /// When the level last changed; `None` if it never did.
     pub fn since(&self) -> Option<DateTime<Utc>> {
         (self.since_us != i64::MIN).then(|| instant(self.since_us))

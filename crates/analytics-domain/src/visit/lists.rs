@@ -1,7 +1,7 @@
 //! Doubly linked lists over slots: who came last, by standing.
 
 /// In which list a visitor stands. Eviction takes from the first list that has anyone, its oldest first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub(super) enum Place {
     /// No open session and no standing to lose.

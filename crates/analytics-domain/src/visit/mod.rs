@@ -10,13 +10,16 @@ mod lists;
 mod networks;
 mod output;
 mod shard;
+mod standing;
 mod step;
 mod table;
 #[cfg(test)]
 mod tests;
 mod visitor;
+mod waiting;
 
 pub use output::{BannedPart, Output};
 pub use shard::{SHARDS, Shard, ShardCounters, shard_of};
+pub use standing::{ClientStanding, NetworkStanding, Standings};
 pub use step::{Step, VisitPolicy};
 pub use visitor::{Client, ClientKey, EndedSession, OpenSession, Visitor};

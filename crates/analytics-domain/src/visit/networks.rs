@@ -41,19 +41,20 @@ impl Networks {
     }
 
     /// Counts one more visitor of this network, and answers the slot that stays its own until the visitor leaves.
-    pub(super) fn join(&mut self, key: ClientNetwork) -> u32 {
+    ///
+    /// `known` says what a network that is new here has stood at before.
+    pub(super) fn join(
+        &mut self,
+        key: ClientNetwork,
+        known: impl FnOnce() -> (CeilingState, NetworkReputation),
+    ) -> u32 {
         let hash = self.hasher.hash_one(key);
         if let Some(&slot) = self.index.find(hash, |&slot| self.slots.get(slot).key == key) {
             self.slots.get_mut(slot).visitors += 1;
             return slot;
         }
-        let state = NetworkState {
-            key,
-            visitors: 1,
-            bare: 0,
-            ceiling: CeilingState::default(),
-            reputation: NetworkReputation::default(),
-        };
+        let (ceiling, reputation) = known();
+        let state = NetworkState { key, visitors: 1, bare: 0, ceiling, reputation };
         let slot = if let Some(slot) = self.free.pop() {
             *self.slots.get_mut(slot) = state;
             slot
@@ -65,18 +66,25 @@ impl Networks {
         slot
     }
 
-    /// Counts one visitor less, and forgets the network with the last.
-    pub(super) fn leave(&mut self, slot: u32) {
+    /// Counts one visitor less, and forgets the network with the last; answers what it stood at.
+    pub(super) fn leave(&mut self, slot: u32) -> Option<(CeilingState, NetworkReputation)> {
         let state = self.slots.get_mut(slot);
         state.visitors -= 1;
         if state.visitors > 0 {
-            return;
+            return None;
         }
+        let left = (state.ceiling, state.reputation);
         let hash = self.hasher.hash_one(state.key);
         if let Ok(entry) = self.index.find_entry(hash, |&held| held == slot) {
             entry.remove();
         }
         self.free.push(slot);
+        Some(left)
+    }
+
+    /// The networks and what they stand at, in no order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (ClientNetwork, &NetworkState)> {
+        self.index.iter().map(|&slot| self.slots.get(slot)).map(|state| (state.key, state))
     }
 
     /// What is remembered of the network in this slot.
@@ -101,16 +109,16 @@ mod tests {
     #[test]
     fn a_network_is_remembered_as_long_as_one_of_its_visitors_is() {
         let mut networks = Networks::new();
-        let first = networks.join(ClientNetwork::V4(1));
+        let first = networks.join(ClientNetwork::V4(1), Default::default);
         networks.get_mut(first).bare = 2;
-        let other = networks.join(ClientNetwork::V4(2));
+        let other = networks.join(ClientNetwork::V4(2), Default::default);
         assert_ne!(first, other);
-        assert_eq!(networks.join(ClientNetwork::V4(1)), first);
-        networks.leave(first);
+        assert_eq!(networks.join(ClientNetwork::V4(1), Default::default), first);
+        assert_eq!(networks.leave(first), None);
         assert_eq!(networks.get_mut(first).bare, 2, "one visitor is left");
-        networks.leave(first);
-        let reused = networks.join(ClientNetwork::V4(3));
+        assert_eq!(networks.leave(first), Some(Default::default()));
+        let reused = networks.join(ClientNetwork::V4(3), Default::default);
         assert_eq!((reused, networks.get_mut(reused).bare), (first, 0), "a slot starts afresh");
-        assert_eq!(networks.join(ClientNetwork::V4(2)), other);
+        assert_eq!(networks.join(ClientNetwork::V4(2), Default::default), other);
     }
 }

@@ -9,9 +9,11 @@ use hashbrown::HashMap;
 use super::lists::Place;
 use super::networks::Networks;
 use super::output::Output;
+use super::standing::ClientStanding;
 use super::step::{Step, Surroundings, VisitPolicy};
 use super::table::Table;
 use super::visitor::{Client, ClientKey, Visitor};
+use super::waiting::Waiting;
 use crate::detector::profile::{ASSET_WAIT_US, TrackerMarks};
 use crate::detector::{Class, Observation, Verdict, Verification};
 use crate::reputation::{HumanClearance, protection};
@@ -27,9 +29,11 @@ use crate::throttle::{Ceiling, CeilingKind, CeilingState, ThrottleLevel};
 /// before blocked, and among those the one that came longest ago; an open session then ends as `evicted`.
 #[derive(Debug)]
 pub struct Shard<T> {
-    visitors: Table<T>,
-    networks: Networks,
-    wide: HashMap<ClientNetwork, WideState>,
+    pub(super) visitors: Table<T>,
+    pub(super) networks: Networks,
+    pub(super) wide: HashMap<ClientNetwork, WideState>,
+    /// Standings from before a restart, of those who have not come back yet.
+    pub(super) waiting: Waiting,
     company: HashMap<(Neighbourhood, u64), u16>,
     counters: ShardCounters,
     /// No session can end for its gap before this time, in microseconds since the epoch.
@@ -63,9 +67,17 @@ impl ShardCounters {
 
 /// What is remembered of an IPv6 /56 or /48.
 #[derive(Debug, Default)]
-struct WideState {
+pub(super) struct WideState {
     visitors: u32,
-    ceiling: CeilingState,
+    pub(super) ceiling: CeilingState,
+}
+
+/// Who leaves a full shard.
+enum Leaving {
+    /// The visitor in this slot.
+    Visitor(u32),
+    /// A standing that waits in this place.
+    Waiting(Place),
 }
 
 impl<T: Default> Shard<T> {
@@ -75,6 +87,7 @@ impl<T: Default> Shard<T> {
             visitors: Table::new(capacity),
             networks: Networks::new(),
             wide: HashMap::new(),
+            waiting: Waiting::default(),
             company: HashMap::new(),
             counters: ShardCounters::default(),
             quiet_until_us: i64::MAX,
@@ -82,7 +95,7 @@ impl<T: Default> Shard<T> {
         }
     }
 
-    /// Number of visitors remembered.
+    /// Number of visitors remembered that came since the start.
     pub const fn len(&self) -> usize {
         self.visitors.len()
     }
@@ -90,6 +103,12 @@ impl<T: Default> Shard<T> {
     /// Whether nobody is remembered.
     pub const fn is_empty(&self) -> bool {
         self.visitors.len() == 0
+    }
+
+    /// Number of restored standings whose clients have not come back yet. With the visitors they are never more than
+    /// the capacity.
+    pub fn waiting(&self) -> usize {
+        self.waiting.len()
     }
 
     /// What the shard has had to do.
@@ -269,10 +288,9 @@ impl<T: Default> Shard<T> {
 
     /// The level of a client at `now`; Normal for one that is not known.
     pub fn level(&self, policy: &VisitPolicy, key: &ClientKey, now: DateTime<Utc>) -> ThrottleLevel {
-        let known = self.visitors.find(key).map(|slot| self.visitors.get(slot));
-        known.map_or(ThrottleLevel::Normal, |visitor| {
-            visitor.throttle.level_at(policy.throttle.escalation(), now)
-        })
+        let known = self.visitors.find(key).map(|slot| self.visitors.get(slot).throttle);
+        let known = known.or_else(|| self.waiting.client(key).map(|standing| standing.throttle));
+        known.map_or(ThrottleLevel::Normal, |throttle| throttle.level_at(policy.throttle.escalation(), now))
     }
 
     /// Closes the time up to `now`: settles page views that waited long enough, and ends sessions whose gap has passed.
@@ -301,6 +319,7 @@ impl<T: Default> Shard<T> {
                 at = self.visitors.older(slot);
             }
         }
+        self.waiting.forget_clean(policy, now);
         if now.timestamp_micros() >= self.quiet_until_us {
             self.end_quiet(policy, site, now, out);
         }
@@ -364,34 +383,57 @@ impl<T: Default> Shard<T> {
         out: &mut Output<T>,
     ) -> u32 {
         let key = client.key();
+        let standing = self.waiting.take(&key);
+        let waiting = &self.waiting;
         // Counted before another leaves: else a client that changes its name could clear its own network's ceiling.
-        let home = self.networks.join(key.network);
-        for network in key.network.ceilings().into_iter().flatten() {
-            self.wide.entry(network).or_default().visitors += 1;
+        let home = self.networks.join(key.network, || waiting.network(key.network));
+        for block in key.network.ceilings().into_iter().flatten() {
+            let known = || WideState { visitors: 0, ceiling: waiting.block(block) };
+            self.wide.entry(block).or_insert_with(known).visitors += 1;
         }
-        if self.visitors.is_full() {
+        if self.visitors.is_full(self.waiting.len()) {
             self.evict(policy, site, now, out);
         }
         let verified = client.agent.verification == Verification::Verified;
         let address = key.network.network().address();
         let rules = policy.reputation.ban();
         let protected = protection(rules, &policy.trusted_proxies, address, verified).is_some();
-        self.visitors.insert(Visitor::new(key, home, *client.agent, protected), Place::Open)
+        let mut visitor = Visitor::new(key, home, *client.agent, protected);
+        if let Some(ClientStanding { throttle, reputation, .. }) = standing {
+            (visitor.throttle, visitor.reputation) = (throttle, reputation);
+        }
+        self.visitors.insert(visitor, Place::Open)
     }
 
-    /// The visitor with the least to lose: one whose standing has lapsed counts as idle, wherever it was put.
-    fn next_to_leave(&self, policy: &VisitPolicy, now: DateTime<Utc>) -> Option<u32> {
+    /// Who has the least to lose: a visitor whose standing has lapsed counts as idle, wherever it was put. A standing
+    /// that waits is older than the visitors of its place.
+    fn least_to_lose(&self, policy: &VisitPolicy, now: DateTime<Utc>) -> Option<Leaving> {
         let oldest = |place| self.visitors.oldest(place);
         let lapsed =
             |place| oldest(place).filter(|&slot| self.visitors.get(slot).place(policy, now) == Place::Idle);
-        oldest(Place::Idle)
+        let idle = oldest(Place::Idle)
             .or_else(|| lapsed(Place::WatchedIdle))
             .or_else(|| lapsed(Place::BarredIdle))
-            .or_else(|| Place::ALL.into_iter().find_map(oldest))
+            .map(Leaving::Visitor);
+        let waits = self.waiting.first_place();
+        let first = |place| {
+            let waits = waits.filter(|&waits| waits <= place);
+            waits.map(Leaving::Waiting).or_else(|| oldest(place).map(Leaving::Visitor))
+        };
+        idle.or_else(|| Place::ALL.into_iter().find_map(first))
     }
 
     fn evict(&mut self, policy: &VisitPolicy, site: &SiteFacts, now: DateTime<Utc>, out: &mut Output<T>) {
-        let leaving = self.next_to_leave(policy, now).and_then(|slot| self.visitors.remove(slot));
+        let leaving = match self.least_to_lose(policy, now) {
+            Some(Leaving::Visitor(slot)) => self.visitors.remove(slot),
+            Some(Leaving::Waiting(place)) => {
+                self.waiting.let_first_go();
+                self.counters.evicted += 1;
+                self.counters.evicted_watched += u64::from(place > Place::Open);
+                None
+            }
+            None => None,
+        };
         let Some(mut visitor) = leaving else { return };
         self.counters.evicted += 1;
         self.counters.evicted_open += u64::from(visitor.session.is_some());
@@ -402,12 +444,15 @@ impl<T: Default> Shard<T> {
             self.leave_company(&key, home);
         }
         visitor.end(policy, site, EndReason::Evicted, out);
-        self.networks.leave(home);
-        for network in key.network.ceilings().into_iter().flatten() {
-            if let Some(state) = self.wide.get_mut(&network) {
+        if let Some((ceiling, reputation)) = self.networks.leave(home) {
+            self.waiting.keep_network(key.network, ceiling, reputation);
+        }
+        for block in key.network.ceilings().into_iter().flatten() {
+            if let Some(state) = self.wide.get_mut(&block) {
                 state.visitors -= 1;
                 if state.visitors == 0 {
-                    self.wide.remove(&network);
+                    self.waiting.keep_block(block, state.ceiling);
+                    self.wide.remove(&block);
                 }
             }
         }

@@ -42,8 +42,14 @@ impl<T> Table<T> {
         self.len
     }
 
-    pub(super) const fn is_full(&self) -> bool {
-        self.len >= self.capacity
+    /// Whether there is room for nobody beside those that wait elsewhere.
+    pub(super) const fn is_full(&self, waiting: usize) -> bool {
+        self.len + waiting >= self.capacity
+    }
+
+    /// How many more there is room for.
+    pub(super) const fn room(&self) -> usize {
+        self.capacity - self.len
     }
 
     pub(super) fn find(&self, key: &ClientKey) -> Option<u32> {

@@ -17,6 +17,8 @@ use crate::throttle::{
     ThrottleSettings,
 };
 
+mod standings;
+
 const GAP: TimeDelta = TimeDelta::minutes(30);
 const MICROSECOND: TimeDelta = TimeDelta::microseconds(1);
 
