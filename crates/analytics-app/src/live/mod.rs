@@ -19,6 +19,7 @@ pub mod private;
 mod record;
 mod seen;
 mod session;
+pub mod snapshot;
 mod tell;
 #[cfg(test)]
 mod tests;
