@@ -25,6 +25,7 @@ mod tell;
 mod tests;
 pub mod tokens;
 mod traffic;
+pub mod verify;
 
 pub use keys::Keys;
 pub use policy::{LivePolicy, PrivacyPolicy};
