@@ -6,6 +6,7 @@
 mod analytics;
 mod anomaly;
 mod audited;
+mod ban_list;
 mod detection;
 mod erasure;
 mod explanation;
@@ -27,6 +28,7 @@ pub use anomaly::{
     AnomalyDetectionService, AnomalyPolicy, AnomalyPorts, MetricSeries, MinuteOutcome, SeriesPoint,
 };
 pub use audited::{AuditedError, Author};
+pub use ban_list::{BanList, BanListFormat, UnknownBanListFormat};
 pub use detection::BehavioralDetectionService;
 pub use erasure::{ErasureInterrupted, ErasureService, ErasureSubject};
 pub use explanation::{CategorySum, Explanation, ExplanationService, KeptBeside};
