@@ -20,6 +20,8 @@ use crate::http::{self, Service, ServiceParts};
 use crate::ingest::queue::{Drain, Ingest, IngestCounters, QueuePolicy, SpillError, SpillFile};
 use crate::live::keys::KeysError;
 use crate::live::private::StateDir;
+use crate::live::snapshot::SnapshotFile;
+use crate::live::verify::CrawlerVerifier;
 use crate::live::{Keys, LiveSink, LiveTraffic, Tokens};
 use crate::services::{AnalyticsService, AnomalyDetectionService, ReputationService};
 use crate::system::{SystemClock, SystemIds};
@@ -43,6 +45,8 @@ pub struct Analytics {
     keys: Arc<Keys>,
     clock: Arc<dyn Clock>,
     drain: Drain,
+    /// Held, so that no other service writes in it.
+    _state: Option<StateDir>,
     turned: Mutex<Option<DateTime<Utc>>>,
 }
 
@@ -61,6 +65,7 @@ pub struct AnalyticsBuilder {
     ids: Option<Arc<dyn IdGenerator>>,
     geo: Option<Arc<dyn GeoLocator>>,
     state: Option<StateDir>,
+    crawlers: Option<Arc<CrawlerVerifier>>,
     tokens: Option<Tokens>,
     alerts: Vec<Arc<dyn AlertSink>>,
     prices: PriceTable,
@@ -95,6 +100,7 @@ impl Analytics {
             ids: None,
             geo: None,
             state: None,
+            crawlers: None,
             tokens: None,
             alerts: Vec::new(),
             prices: PriceTable::default(),
@@ -141,9 +147,26 @@ impl Analytics {
         }
     }
 
+    /// Writes what is held against clients into the state directory, where there is one, so that a restart frees nobody.
+    /// Meant for once a minute; closing does it too.
+    pub async fn keep_standings(&self) {
+        let Some(snapshot) = self.service.snapshot().map(Arc::clone) else { return };
+        // A store that is away keeps its bans itself; levels and bans in force are in the standings.
+        let bans = self.service.reputation().all_running_bans().await.unwrap_or_default();
+        let (live, keys, now) = (Arc::clone(self.live()), Arc::clone(&self.keys), self.clock.now());
+        let written =
+            tokio::task::spawn_blocking(move || live.write_snapshot(&snapshot, &keys, bans, now)).await;
+        match written {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::error!(%error, "standings are not kept"),
+            Err(error) => tracing::error!(%error, "standings are not kept"),
+        }
+    }
+
     /// Tells the stores all that moved, and waits until what is queued is in the store or in the spill file.
     pub async fn close(self) -> IngestCounters {
         self.tick();
+        self.keep_standings().await;
         self.drain.close().await
     }
 }
@@ -179,7 +202,13 @@ impl AnalyticsBuilder {
         Self { geo: Some(geo), ..self }
     }
 
-    /// A directory for secrets and for records that the store could not take yet.
+    /// Who says whether declared crawlers are what they say; without one that is unknown.
+    #[must_use]
+    pub fn crawlers(self, crawlers: Arc<CrawlerVerifier>) -> Self {
+        Self { crawlers: Some(crawlers), ..self }
+    }
+
+    /// A directory for secrets, for what is held against clients, and for records that the store could not take yet.
     #[must_use]
     pub fn state_dir(self, state: StateDir) -> Self {
         Self { state: Some(state), ..self }
@@ -226,9 +255,12 @@ impl AnalyticsBuilder {
         let upkeep = tokio::spawn(async move {
             let mut seconds = tokio::time::interval(Duration::from_secs(1));
             seconds.set_missed_tick_behavior(MissedTickBehavior::Delay);
-            loop {
+            for second in 1_u64.. {
                 seconds.tick().await;
                 told.tick();
+                if second % 60 == 0 {
+                    told.keep_standings().await;
+                }
             }
         });
         Ok(Running { analytics, upkeep })
@@ -279,6 +311,13 @@ impl AnalyticsBuilder {
         if let Some(geo) = self.geo {
             live = live.with_geo(geo);
         }
+        if let Some(crawlers) = &self.crawlers {
+            live = live.with_verifier(Arc::clone(crawlers).into_check());
+        }
+        let snapshot = self.state.as_ref().map(|state| Arc::new(SnapshotFile::new(state)));
+        if let Some(snapshot) = &snapshot {
+            take_up(&live, snapshot, &keys, &stores, now);
+        }
         let analytics = AnalyticsService::new(
             Arc::clone(&stores.sessions),
             Arc::clone(&stores.events),
@@ -304,10 +343,34 @@ impl AnalyticsBuilder {
             prices: self.prices,
             clock: Arc::clone(&clock),
             ids,
+            crawlers: self.crawlers,
+            snapshot,
             tokens: self.tokens,
             on_loopback: self.on_loopback,
         });
-        Ok(Analytics { service: Arc::new(service), keys, clock, drain, turned: Mutex::new(None) })
+        let service = Arc::new(service);
+        Ok(Analytics { service, keys, clock, drain, _state: self.state, turned: Mutex::new(None) })
+    }
+}
+
+/// Takes up what was held against clients before the restart. Bans go to the store too, which knows them already unless
+/// it ended with the process.
+fn take_up(live: &LiveTraffic, snapshot: &SnapshotFile, keys: &Keys, stores: &Stores, now: DateTime<Utc>) {
+    match live.take_up_snapshot(snapshot, keys, now) {
+        Ok(None) => {}
+        Ok(Some(taken)) => {
+            let (clients, left_out) = (taken.clients, taken.left_out);
+            tracing::info!(clients, left_out, written = %taken.written, "standings of before the restart hold");
+            let bans = Arc::clone(&stores.bans);
+            tokio::spawn(async move {
+                for ban in taken.bans {
+                    if let Err(error) = bans.put(&ban).await {
+                        tracing::error!(%error, "a ban of before the restart is in force but not listed");
+                    }
+                }
+            });
+        }
+        Err(error) => tracing::error!(%error, "starting without standings: whoever was blocked is free"),
     }
 }
 

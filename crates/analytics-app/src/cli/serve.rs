@@ -54,6 +54,12 @@ pub(super) struct ServeArgs {
     /// Database of countries in MMDB format
     #[arg(long, value_name = "FILE")]
     geoip: Option<PathBuf>,
+    /// Networks that operators of crawlers publish, or rules of your own; may be given several times
+    #[arg(long, value_name = "FILE")]
+    crawler_ranges: Vec<PathBuf>,
+    /// Verifies crawlers by published networks only, and looks up no names
+    #[arg(long)]
+    no_crawler_names: bool,
     /// Writes the log as JSON lines
     #[arg(long)]
     log_json: bool,

@@ -79,6 +79,7 @@ pub fn router(service: Arc<Service>) -> Router {
         .routes(routes!(reputation::flag))
         .routes(routes!(reputation::clear))
         .routes(routes!(reputation::bans))
+        .routes(routes!(reputation::ban_list))
         .routes(routes!(anomalies::thresholds, anomalies::set_threshold))
         .routes(routes!(anomalies::events))
         .routes(routes!(anomalies::acknowledge))

@@ -103,6 +103,39 @@ pub(super) async fn metrics(service: State, _: Admin) -> Response {
         "Of those, the ones that were watched, blocked or banned.",
         evicted.evicted_watched,
     );
+    if let Some(crawlers) = service.crawlers() {
+        let names = crawlers.counters();
+        metric(
+            "analytics_crawler_lookups_total",
+            counter,
+            "Addresses of crawlers looked up.",
+            names.looked_up,
+        );
+        metric(
+            "analytics_crawler_lookups_failed_total",
+            counter,
+            "Of those, the ones that no name server answered for.",
+            names.failed,
+        );
+        metric(
+            "analytics_crawler_lookups_skipped_total",
+            counter,
+            "Addresses of crawlers that there was no room to look up.",
+            names.skipped,
+        );
+    }
+    if let Some(snapshot) = service.snapshot() {
+        let snapshots = snapshot.counters();
+        metric("analytics_snapshots_total", counter, "Snapshots written.", snapshots.written);
+        metric("analytics_snapshots_failed_total", counter, "Snapshots not written.", snapshots.failed);
+        metric("analytics_snapshots_damaged_total", counter, "Snapshots not readable.", snapshots.damaged);
+        metric(
+            "analytics_standings_waiting",
+            "gauge",
+            "Clients of before the restart who have not come back.",
+            service.live().waiting() as u64,
+        );
+    }
     for (name, help, value) in queue.named() {
         let kind = if name.ends_with("_total") { counter } else { "gauge" };
         metric(&format!("analytics_ingest_{name}"), kind, help, value);

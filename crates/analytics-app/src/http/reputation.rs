@@ -3,6 +3,7 @@
 use analytics_domain::ids::FingerprintHash;
 use analytics_domain::reputation::{Ban, FingerprintReputation};
 use analytics_ports::{BanCursor, BatchLimit, PageRequest};
+use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use chrono::DateTime;
 use serde::{Deserialize, Serialize};
@@ -12,6 +13,7 @@ use super::State;
 use super::access::Admin;
 use super::extract::{Asked, Path};
 use super::problem::{Problem, ProblemKind};
+use crate::services::BanListFormat;
 
 /// From where in a list, and how far.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -121,6 +123,30 @@ pub(super) async fn clear(
         .into_response()),
         None => Err(never_seen(hash)),
     }
+}
+
+/// The networks that are banned now, as a file for a proxy or a firewall.
+///
+/// Bans of single clients are not in it, since no proxy can tell them; nor are bans of shadow mode.
+#[utoipa::path(
+    get, path = "/v1/bans/lists/{format}", tag = "reputation",
+    params(("format" = String, Path, description = "nginx, nginx-geo, caddy or nftables")),
+    responses(
+        (status = 200, description = "The list", body = String, content_type = "text/plain"),
+        (status = 400, description = "There is no such format", content_type = "application/problem+json"),
+        (status = 401, description = "A token is needed", content_type = "application/problem+json"),
+        (status = 403, description = "The token does not open this", content_type = "application/problem+json"),
+        (status = 503, description = "The store is away", content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn ban_list(
+    service: State,
+    _: Admin,
+    Path(format): Path<String>,
+) -> Result<Response, Problem> {
+    let format: BanListFormat = format.parse().map_err(Problem::bad)?;
+    let text = service.reputation().ban_list().await?.to_text(format);
+    Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response())
 }
 
 /// The bans that run now, the one that ends first in front.

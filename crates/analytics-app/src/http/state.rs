@@ -6,6 +6,8 @@ use analytics_domain::usage::PriceTable;
 use analytics_ports::{Clock, IdGenerator};
 
 use crate::ingest::queue::Ingest;
+use crate::live::snapshot::SnapshotFile;
+use crate::live::verify::CrawlerVerifier;
 use crate::live::{LiveRecord, LiveTraffic, Tokens};
 use crate::services::{AnalyticsService, AnomalyDetectionService, ReportService, ReputationService};
 use crate::wiring::Stores;
@@ -30,6 +32,10 @@ pub struct ServiceParts {
     pub clock: Arc<dyn Clock>,
     /// New ids.
     pub ids: Arc<dyn IdGenerator>,
+    /// Who verifies crawlers, where anybody does.
+    pub crawlers: Option<Arc<CrawlerVerifier>>,
+    /// What is kept over a restart, where anything is.
+    pub snapshot: Option<Arc<SnapshotFile>>,
     /// Who may call what; without tokens only a person at the machine.
     pub tokens: Option<Tokens>,
     /// Whether connections come from the machine itself only.
@@ -98,6 +104,16 @@ impl Service {
     /// New ids.
     pub fn ids(&self) -> &dyn IdGenerator {
         &*self.parts.ids
+    }
+
+    /// Who verifies crawlers, where anybody does.
+    pub fn crawlers(&self) -> Option<&CrawlerVerifier> {
+        self.parts.crawlers.as_deref()
+    }
+
+    /// What is kept over a restart, where anything is.
+    pub const fn snapshot(&self) -> Option<&Arc<SnapshotFile>> {
+        self.parts.snapshot.as_ref()
     }
 
     /// Who may call what.

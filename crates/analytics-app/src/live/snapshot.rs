@@ -7,10 +7,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use analytics_domain::reputation::Ban;
 use analytics_domain::visit::{SHARDS, Standings};
 use chrono::{DateTime, Utc};
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
 use super::keys::Keys;
 use super::private::{self, PrivateFileError, StateDir};
+use super::traffic::LiveTraffic;
 use crate::services::TrafficService;
 
 /// The file in which levels, quotas, flags and bans survive a restart, so that it frees nobody.
@@ -21,6 +23,8 @@ use crate::services::TrafficService;
 #[derive(Debug)]
 pub struct SnapshotFile {
     path: PathBuf,
+    /// Held while it is written: two at a time would write one file.
+    writing: Mutex<()>,
     written: AtomicU64,
     failed: AtomicU64,
     damaged: AtomicU64,
@@ -71,6 +75,7 @@ impl SnapshotFile {
     pub fn new(state: &StateDir) -> Self {
         Self {
             path: state.file("standings.zst"),
+            writing: Mutex::new(()),
             written: AtomicU64::new(0),
             failed: AtomicU64::new(0),
             damaged: AtomicU64::new(0),
@@ -94,6 +99,7 @@ impl SnapshotFile {
         bans.retain(|ban| now < ban.until);
         let header = Header { version: VERSION, shards: SHARDS, written: now, bans };
         let key = keys.standing_key();
+        let _alone = self.writing.lock();
         let outcome = private::write_with(&self.path, |file| {
             let mut lines = zstd::Encoder::new(BufWriter::new(file), 1)?;
             lines.include_checksum(true)?;
@@ -141,6 +147,40 @@ impl SnapshotFile {
             failed: self.failed.load(Ordering::Relaxed),
             damaged: self.damaged.load(Ordering::Relaxed),
         }
+    }
+}
+
+impl LiveTraffic {
+    /// Writes what is held against clients; see [`SnapshotFile::write`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn write_snapshot(
+        &self,
+        file: &SnapshotFile,
+        keys: &Keys,
+        bans: Vec<Ban>,
+        now: DateTime<Utc>,
+    ) -> Result<(), SnapshotError> {
+        file.write(&self.traffic, keys, bans, now)
+    }
+
+    /// Clients of before the restart who have not come back yet.
+    pub fn waiting(&self) -> usize {
+        self.traffic.waiting()
+    }
+
+    /// Takes up what was written, before the first request; see [`SnapshotFile::take_up`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn take_up_snapshot(
+        &self,
+        file: &SnapshotFile,
+        keys: &Keys,
+        now: DateTime<Utc>,
+    ) -> Result<Option<TakenUp>, SnapshotError> {
+        file.take_up(&self.traffic, keys, now)
     }
 }
 

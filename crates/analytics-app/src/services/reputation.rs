@@ -15,6 +15,8 @@ use analytics_ports::{
 };
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::ban_list::BanList;
+
 /// Reviews, flags and clears fingerprints, and bans and frees them and networks.
 ///
 /// Each method reads the clock at most once. What it does not do: observe requests. The hot path does, and hands the
@@ -221,6 +223,32 @@ impl ReputationService {
         page: PageRequest<BanCursor>,
     ) -> Result<Page<Ban, BanCursor>, StoreError> {
         self.bans.list_running(self.clock.now(), page).await
+    }
+
+    /// Every ban that runs now, in the order of [`ReputationService::running_bans`].
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn all_running_bans(&self) -> Result<Vec<Ban>, StoreError> {
+        let (limit, mut all) = (BatchLimit::default(), Vec::new());
+        let mut page = PageRequest::first(limit);
+        loop {
+            let Page { items, next } = self.running_bans(page).await?;
+            all.extend(items);
+            match next {
+                Some(next) => page = PageRequest::after(limit, next),
+                None => return Ok(all),
+            }
+        }
+    }
+
+    /// The networks whose bans bind now, for proxies and firewalls.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn ban_list(&self) -> Result<BanList, StoreError> {
+        let bans = self.all_running_bans().await?;
+        Ok(BanList::new(self.policy.ban().mode(), &bans, self.clock.now()))
     }
 
     /// Takes back all bans of a subject, and answers them.

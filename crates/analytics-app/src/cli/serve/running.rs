@@ -16,6 +16,7 @@ use crate::config::Settings;
 use crate::http::server::{ServerPolicy, serve as answer};
 use crate::live::Tokens;
 use crate::live::private::StateDir;
+use crate::live::verify::{CrawlerRules, CrawlerVerifier, SystemNames, VerifyPolicy};
 use crate::system::{SystemClock, stop_signal};
 use crate::wiring::{self, Stores};
 
@@ -43,7 +44,9 @@ pub(super) async fn serve(
     if let Some(path) = &args.geoip {
         builder = builder.geo(Arc::new(open_geo(path)?));
     }
-    let analytics = builder.start().map_err(|error| match error {
+    let crawlers = CrawlerVerifier::start(crawlers(args)?, VerifyPolicy::default(), Box::new(SystemNames));
+    let analytics = builder.crawlers(crawlers.map_err(CliError::failed)?);
+    let analytics = analytics.start().map_err(|error| match error {
         StartError::Site(_) => CliError::usage(error),
         StartError::Keys(_) | StartError::Spill(_) | StartError::NoRandomness(_) => CliError::failed(error),
     })?;
@@ -67,6 +70,14 @@ pub(super) async fn serve(
         )));
     }
     Ok(())
+}
+
+fn crawlers(args: &ServeArgs) -> Result<CrawlerRules, CliError> {
+    let mut rules = CrawlerRules::known();
+    for path in &args.crawler_ranges {
+        rules = rules.with_file(path).map_err(CliError::usage)?;
+    }
+    Ok(if args.no_crawler_names { rules.without_names() } else { rules })
 }
 
 async fn open(args: &ServeArgs, settings: &Settings) -> Result<Stores, CliError> {

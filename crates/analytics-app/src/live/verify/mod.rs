@@ -19,6 +19,7 @@ use analytics_domain::user_agent::Declared;
 use chrono::{DateTime, TimeDelta, Utc};
 use parking_lot::Mutex;
 
+use super::VerifyCrawler;
 use cache::Cache;
 pub use names::{HostNames, LookupFailed, SystemNames};
 use rules::CrawlerRule;
@@ -138,6 +139,14 @@ impl CrawlerVerifier {
             self.counters.skipped.fetch_add(1, Ordering::Relaxed);
         }
         Verification::Unknown
+    }
+
+    /// The check as live traffic asks for it.
+    pub fn into_check(self: Arc<Self>) -> Box<VerifyCrawler> {
+        Box::new(move |agent, address, now| {
+            let declared = agent.declared.as_ref();
+            declared.map_or(Verification::Unknown, |declared| self.status(declared, address, now))
+        })
     }
 
     /// Answers remembered now, and never more than the policy says.

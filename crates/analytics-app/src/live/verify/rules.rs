@@ -56,6 +56,17 @@ impl CrawlerRules {
         rules
     }
 
+    /// The same, judged by networks alone; crawlers without networks are not in it.
+    #[must_use]
+    pub fn without_names(mut self) -> Self {
+        for rule in &mut self.rules {
+            rule.suffixes.clear();
+        }
+        let rules = &self.rules;
+        self.names.retain(|_, place| !rules[*place].networks.is_empty());
+        self
+    }
+
     /// These rules and those of a file.
     ///
     /// A `.toml` file has a table for each crawler with `networks`, `suffixes`, or both. A `.json` file is as operators

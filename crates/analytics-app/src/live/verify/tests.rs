@@ -91,6 +91,21 @@ fn published_networks_decide_at_once_and_alone_where_there_are_no_names() {
     assert_eq!(found, [verified, verified, unknown, verified, spoofed, verified, unknown]);
 }
 
+#[test]
+fn without_names_only_crawlers_with_networks_are_judged() {
+    let home = tempfile::tempdir().unwrap();
+    let rules = CrawlerRules::known().with_file(&file(home.path(), "googlebot.json", GOOGLE)).unwrap();
+    let (crawlers, _lookups) = verifier(rules.without_names(), VerifyPolicy::default());
+    let status =
+        |agent: &str, address: &str| crawlers.status(&declared(agent), address.parse().unwrap(), at(0));
+    let found = [
+        status("Googlebot/2.1", "66.249.64.9"),
+        status("Googlebot/2.1", "66.249.66.1"),
+        status("Mozilla/5.0 (compatible; bingbot/2.0; +http://www.bing.com/bingbot.htm)", "203.0.113.9"),
+    ];
+    assert_eq!(found, [Verification::Verified, Verification::Spoofed, Verification::Unknown]);
+}
+
 #[rstest]
 #[case("a.toml", "[Bot]\nnetworks = ['10.0.0.0/33']", "10.0.0.0/33")]
 #[case("a.toml", "[Bot]\nsuffixes = ['com']", "`Bot`: `com` is no domain name of at least two labels")]
