@@ -32,7 +32,7 @@ pub struct EngagementRecord {
     pub id: EventId,
     /// The session that it belongs to.
     pub session: SessionId,
-    /// When the beacon came.
+    /// When the beacon was sent, where its id tells that credibly; else when it came.
     pub at: DateTime<Utc>,
     /// The page; at least one byte.
     pub page_url: Text<1024>,
@@ -189,7 +189,7 @@ impl EngagementEvent {
         self.record.session
     }
 
-    /// When the beacon came.
+    /// When the beacon was sent, or came.
     pub const fn at(&self) -> DateTime<Utc> {
         self.record.at
     }

@@ -45,7 +45,8 @@ pub struct CreateEngagementEventInput {
 /// What the server knows of a beacon beside what it claims.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EngagementContext {
-    /// The id of the event to be; its time is the time of the beacon.
+    /// The id of the event to be; its time is that of the beacon: when it was sent where the beacon's id tells, else when
+    /// it came.
     pub id: EventId,
     /// The session that the beacon belongs to.
     pub session: SessionId,
