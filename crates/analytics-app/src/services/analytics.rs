@@ -117,6 +117,15 @@ impl AnalyticsService {
         self.change(id, |session| session.engage(&self.policy, events, now)).await
     }
 
+    /// Whether engagement of `at` would join this session; one that is not kept stands in no way.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn takes_engagement(&self, id: SessionId, at: DateTime<Utc>) -> Result<bool, StoreError> {
+        let found = self.sessions.get(id).await?;
+        Ok(found.is_none_or(|found| found.value.engage(&self.policy, 0, at).is_ok()))
+    }
+
     /// The session that a request of this fingerprint would join now: open, with the newest activity, and neither silent
     /// for the gap nor at its greatest length. A campaign that the request brings is not looked at here.
     ///
