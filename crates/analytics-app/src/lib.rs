@@ -8,6 +8,7 @@ pub mod live;
 pub mod http;
 pub mod analytics;
 pub mod geo;
+pub mod tracker;
 pub mod simulate;
 pub mod config;
 pub mod system;
