@@ -113,7 +113,9 @@
     reset();
     fetch(endpoint + 'page-token', {
       method: 'POST',
-      body: JSON.stringify({ page_url: opened.url, referrer, navigation }),
+      body: JSON.stringify({
+        page_url: opened.url, referrer, navigation, campaign: (location.search.match(/utm_\w+=[^&]*/g) || []).join('&'),
+      }),
     }).then(answer => {
       // The server does not measure those who asked not to be.
       if (answer.status == 204) off = true;

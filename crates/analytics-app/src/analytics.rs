@@ -4,6 +4,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
+use analytics_domain::engagement::PageTokenKey;
 use analytics_domain::request::InvalidSite;
 use analytics_domain::usage::PriceTable;
 use analytics_ports::{AlertSink, Clock, GeoLocator, IdGenerator};
@@ -23,7 +24,8 @@ use crate::live::private::StateDir;
 use crate::live::snapshot::SnapshotFile;
 use crate::live::verify::CrawlerVerifier;
 use crate::live::{Keys, LiveSink, LiveTraffic, Tokens};
-use crate::services::{AnalyticsService, AnomalyDetectionService, ReputationService};
+use crate::services::engagement::EngagementRules;
+use crate::services::{AnalyticsService, AnomalyDetectionService, EngagementService, ReputationService};
 use crate::system::{SystemClock, SystemIds};
 use crate::wiring::{self, Stores};
 
@@ -168,6 +170,9 @@ impl Analytics {
         self.tick();
         self.keep_standings().await;
         self.drain.close().await
+        let counters = self.drain.close().await;
+        self.service.engagement().settle().await;
+        counters
     }
 }
 
@@ -261,6 +266,7 @@ impl AnalyticsBuilder {
                 if second % 60 == 0 {
                     told.keep_standings().await;
                 }
+                told.service.engagement().settle().await;
             }
         });
         Ok(Running { analytics, upkeep })
@@ -325,6 +331,19 @@ impl AnalyticsBuilder {
             Arc::clone(&ids),
             settings.session,
         );
+        let rules = EngagementRules {
+            beacons: settings.beacons,
+            engagement: settings.engagement,
+            site: Arc::new(live.policy().request.site.clone()),
+        };
+        let engagement = EngagementService::new(
+            analytics.clone(),
+            Arc::clone(&stores.engagement),
+            Arc::clone(&clock),
+            Arc::clone(&ids),
+            PageTokenKey::of_secret(&keys.page_token_seal()),
+            rules,
+        );
         let anomalies = AnomalyDetectionService::new(
             Arc::clone(&stores.thresholds),
             Arc::clone(&stores.anomalies),
@@ -338,6 +357,7 @@ impl AnalyticsBuilder {
             live: Arc::new(live),
             queue,
             analytics,
+            engagement,
             reputation,
             anomalies: Arc::new(anomalies),
             prices: self.prices,

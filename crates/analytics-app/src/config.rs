@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use analytics_domain::detector::{BehavioralBotDetector, CategoryPolicy, DetectorPolicy, SevenSignalPolicy};
+use analytics_domain::engagement::{BeaconPolicy, EngagementPolicy};
 use analytics_domain::reputation::ReputationPolicy;
 use analytics_domain::request::{AddressPolicy, InvalidSite, Network, RequestPolicy, SitePolicy, SiteRules};
 use analytics_domain::session::{RetentionPolicy, SessionPolicy};
@@ -51,6 +52,10 @@ pub struct Settings {
     pub retention: RetentionPolicy,
     /// How often jobs of upkeep run.
     pub jobs: JobSettings,
+    /// Which beacons are taken.
+    pub beacons: BeaconPolicy,
+    /// What engagement is possible.
+    pub engagement: EngagementPolicy,
 }
 
 /// How live traffic is watched.
@@ -279,8 +284,7 @@ struct Written {
     replay: ReplaySettings,
     live: LiveSettings,
     privacy: PrivacyPolicy,
-    retention: RetentionPolicy,
-    jobs: JobSettings,
+    BeaconPolicy, beacons:, engagement:, EngagementPolicy, jobs:, JobSettings, retention:, RetentionPolicy,
 }
 
 /// The file that errors may be about.
@@ -357,6 +361,8 @@ impl Context<'_> {
             privacy: written.privacy,
             retention: written.retention,
             jobs: written.jobs,
+            beacons: written.beacons,
+            engagement: written.engagement,
         })
     }
 

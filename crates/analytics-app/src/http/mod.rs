@@ -8,6 +8,7 @@
 
 pub mod access;
 mod anomalies;
+mod beacons;
 mod decide;
 mod extract;
 pub mod layer;
@@ -51,6 +52,7 @@ pub type State = axum::extract::State<Arc<Service>>;
     ),
     tags(
         (name = "decisions", description = "What to do with a request; ingest token"),
+        (name = "beacons", description = "What browsers tell of pages; no token"),
         (name = "usage", description = "Use of AI providers, agents and tools; ingest token"),
         (name = "reports", description = "Numbers; admin token"),
         (name = "sessions", description = "Who came and why they are taken for what; admin token"),
@@ -66,6 +68,7 @@ pub fn router(service: Arc<Service>) -> Router {
     let (router, description) = OpenApiRouter::with_openapi(Description::openapi())
         .routes(routes!(decide::get, decide::post))
         .routes(routes!(observe::observe))
+        .merge(beacons::routes(&service))
         .routes(routes!(usage::ai_requests))
         .routes(routes!(usage::tasks))
         .routes(routes!(usage::tool_executions))

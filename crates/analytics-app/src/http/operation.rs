@@ -140,5 +140,11 @@ pub(super) async fn metrics(service: State, _: Admin) -> Response {
         let kind = if name.ends_with("_total") { counter } else { "gauge" };
         metric(&format!("analytics_ingest_{name}"), kind, help, value);
     }
+    let name = "analytics_beacons_total";
+    let _ = writeln!(text, "# HELP {name} What became of what browsers told.\n# TYPE {name} counter");
+    for (outcome, count) in service.engagement().counts() {
+        let (kind, result, reason) = (outcome.kind.as_str(), outcome.result, outcome.reason);
+        let _ = writeln!(text, "{name}{{kind=\"{kind}\",result=\"{result}\",reason=\"{reason}\"}} {count}");
+    }
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
 }

@@ -5,11 +5,14 @@ use std::sync::Arc;
 use analytics_domain::usage::PriceTable;
 use analytics_ports::{Clock, IdGenerator};
 
+use super::beacons::NetworkLimit;
 use crate::ingest::queue::Ingest;
 use crate::live::snapshot::SnapshotFile;
 use crate::live::verify::CrawlerVerifier;
 use crate::live::{LiveRecord, LiveTraffic, Tokens};
-use crate::services::{AnalyticsService, AnomalyDetectionService, ReportService, ReputationService};
+use crate::services::{
+    AnalyticsService, AnomalyDetectionService, EngagementService, ReportService, ReputationService,
+};
 use crate::wiring::Stores;
 
 /// What a service is made of.
@@ -22,6 +25,8 @@ pub struct ServiceParts {
     pub queue: Ingest<LiveRecord>,
     /// Sessions and events.
     pub analytics: AnalyticsService,
+    /// What browsers tell of pages.
+    pub engagement: EngagementService,
     /// Fingerprints and bans.
     pub reputation: ReputationService,
     /// Limits and anomalies.
@@ -46,6 +51,7 @@ pub struct ServiceParts {
 pub struct Service {
     parts: ServiceParts,
     reports: ReportService,
+    beacon_limit: NetworkLimit,
 }
 
 impl Service {
@@ -53,7 +59,7 @@ impl Service {
     pub fn new(parts: ServiceParts) -> Self {
         let reports =
             ReportService::new(Arc::clone(&parts.stores.core_stats), Arc::clone(&parts.stores.queries));
-        Self { parts, reports }
+        Self { parts, reports, beacon_limit: NetworkLimit::default() }
     }
 
     /// Where everything is kept.
@@ -79,6 +85,16 @@ impl Service {
     /// Sessions and events.
     pub const fn analytics(&self) -> &AnalyticsService {
         &self.parts.analytics
+    }
+
+    /// What browsers tell of pages.
+    pub const fn engagement(&self) -> &EngagementService {
+        &self.parts.engagement
+    }
+
+    /// How many beacons networks have sent.
+    pub(super) const fn beacon_limit(&self) -> &NetworkLimit {
+        &self.beacon_limit
     }
 
     /// Fingerprints and bans.

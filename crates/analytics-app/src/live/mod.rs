@@ -24,6 +24,7 @@ mod tell;
 #[cfg(test)]
 mod tests;
 pub mod tokens;
+mod told;
 mod traffic;
 pub mod verify;
 
@@ -33,4 +34,5 @@ pub use record::{LiveRecord, LiveSink, SessionProgress};
 pub use session::LiveSession;
 pub use tell::LEVEL_CHANGED;
 pub use tokens::{Scope, Tokens};
+pub use told::ToldPage;
 pub use traffic::{Answer, Decided, LiveCounters, LiveTraffic, Pending, Unseen, VerifyCrawler};

@@ -1,5 +1,7 @@
 //! What is held of a session while it is open.
 
+use std::sync::atomic::AtomicBool;
+
 use analytics_domain::ids::{FingerprintHash, SessionId, VisitorId};
 use analytics_domain::request_row::RequestRow;
 use analytics_domain::session::{
@@ -25,6 +27,8 @@ pub struct LiveSession {
     pub key: ClientKey,
     /// What its agent declares itself to be, if automation.
     pub(super) declared: Option<DeclaredAs>,
+    /// Whether only the tracker told of its page views so far.
+    pub(super) told: AtomicBool,
     pub(super) moved: Mutex<Moved>,
 }
 
@@ -63,7 +67,8 @@ impl LiveSession {
             listed: false,
             began: Some(Box::new(session)),
         };
-        Self { id, visitor, fingerprint, key, declared, moved: Mutex::new(moved) }
+        let told = AtomicBool::new(false);
+        Self { id, visitor, fingerprint, key, declared, told, moved: Mutex::new(moved) }
     }
 
     /// Takes what the stores are to be told: the session, if they do not know it, and how it stands.

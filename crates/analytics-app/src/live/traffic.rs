@@ -78,7 +78,9 @@ pub struct Decided {
 #[derive(Debug)]
 #[must_use]
 pub struct Pending {
-    session: Arc<LiveSession>,
+    pub(super) session: Arc<LiveSession>,
+    /// Whether it is a page view that the tracker told of.
+    pub(super) told: bool,
     record: Box<RequestRecord>,
     /// Where it is a page view: the full URL.
     url: Option<Box<str>>,
@@ -219,7 +221,10 @@ impl LiveTraffic {
 
     /// Takes the answer to a request, and queues its row. Whoever does not know the answer says so by the default.
     pub fn answered(&self, pending: Pending, answer: Answer, now: DateTime<Utc>) {
-        let Pending { session, mut record, url, page_view } = pending;
+        let Pending { session, told, mut record, url, page_view } = pending;
+        if page_view && !told {
+            session.told.store(false, Ordering::Relaxed);
+        }
         record.status = answer.status;
         record.bytes = answer.bytes.filter(|&bytes| bytes <= MOST);
         record.duration_us = answer.duration_us.filter(|&duration| duration <= MOST);
@@ -344,7 +349,7 @@ impl LiveTraffic {
     }
 
     /// The key of the state that the client behind this request has.
-    fn key(&self, request: &RawRequest<'_>) -> ClientKey {
+    pub(super) fn key(&self, request: &RawRequest<'_>) -> ClientKey {
         let network = ClientNetwork::of(&self.policy.request.address, self.client(request));
         let agent = self.agents.read(request.header("user-agent").unwrap_or_default());
         let language = request.header("accept-language");
@@ -453,7 +458,13 @@ impl LiveTraffic {
             fields,
             opened: step.opened,
             page_view: step.page_view,
-            pending: Pending { session, record: Box::new(record), url, page_view: step.page_view },
+            pending: Pending {
+                session,
+                told: false,
+                record: Box::new(record),
+                url,
+                page_view: step.page_view,
+            },
         }
     }
 

@@ -75,6 +75,17 @@ impl Browser {
         ran.unwrap_or_else(|error| panic!("{script}: {error}"))
     }
 
+    /// Waits until a script in the page answers true.
+    pub(crate) async fn until(&self, script: &str) {
+        for _ in 0..600 {
+            if self.run(script).await == Value::Bool(true) {
+                return;
+            }
+            self.wait(20).await;
+        }
+        panic!("it never came true: {script}");
+    }
+
     /// Writes what the window shows as a PNG file.
     pub(crate) async fn screenshot_to(&self, path: &Path) {
         let png = self.client.screenshot().await.expect("the browser paints");

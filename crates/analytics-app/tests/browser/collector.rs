@@ -139,7 +139,8 @@ impl Took {
         match path {
             "/v1/page-token" if self.declines.load(Ordering::Relaxed) => json(204, Vec::new()),
             "/v1/page-token" => {
-                let token = self.service.page_token(Some(SESSION), body).await.unwrap().unwrap();
+                let request = self.service.page_request(body).unwrap().unwrap();
+                let token = self.service.page_token(Some(SESSION), &request).await.unwrap();
                 json(200, serde_json::to_vec(&token).unwrap())
             }
             "/v1/engagement" => {

@@ -19,9 +19,9 @@ async fn a_page_that_is_scrolled_to_four_fifths_and_back_says_so() {
     let inside = browser.run("return innerHeight").await.as_i64().unwrap();
     let down = HEIGHT / 5 * 4 - inside;
     browser.turn_wheel(down).await;
-    until(&browser, &format!("return scrollY == {down}")).await;
+    browser.until(&format!("return scrollY == {down}")).await;
     browser.turn_wheel(-down).await;
-    until(&browser, "return scrollY == 0").await;
+    browser.until("return scrollY == 0").await;
     browser.wait(1_000).await;
     let passed = clock(&browser).await - from;
     let whole = leave(&collector, &browser).await;
@@ -96,7 +96,7 @@ async fn time_behind_another_tab_is_hidden_time() {
     let hidden = clock(&browser).await - hidden_from;
     browser.close_window().await.unwrap();
     browser.switch_to_window(own).await.unwrap();
-    until(&browser, "return document.visibilityState == 'visible'").await;
+    browser.until("return document.visibilityState == 'visible'").await;
     let away = clock(&browser).await - from;
     browser.wait(500).await;
     let whole = leave(&collector, &browser).await;
@@ -154,7 +154,7 @@ async fn each_page_of_a_single_page_site_is_told_when_it_is_left() {
     browser.run("history.replaceState({}, '', '/one?other=2')").await;
     next_page(&browser, "/two").await;
     browser.run("history.back()").await;
-    until(&browser, "return location.pathname == '/one'").await;
+    browser.until("return location.pathname == '/one'").await;
     browser.wait(300).await;
     browser.run("analytics.event('sign_up', {plan: 'pro', price: 1.2345})").await;
     leave(&collector, &browser).await;
@@ -232,7 +232,8 @@ async fn who_does_not_want_to_be_measured_sends_nothing() {
     let declining = Collector::with_page(PAGE).await;
     declining.decline();
     browser.goto(&format!("{}/c", declining.url)).await.unwrap();
-    until(&browser, "return performance.getEntriesByType('resource').some(e => /page-token/.test(e.name))")
+    browser
+        .until("return performance.getEntriesByType('resource').some(e => /page-token/.test(e.name))")
         .await;
     browser.click_at(AREA, 1, 50).await;
     go_away(&browser).await;
@@ -264,7 +265,7 @@ async fn next_page(browser: &Browser, path: &str) {
 /// Waits until the page has its token.
 async fn token(browser: &Browser) {
     let came = "return performance.getEntriesByType('resource').some(e => /page-token/.test(e.name) && e.responseEnd)";
-    until(browser, came).await;
+    browser.until(came).await;
     browser.wait(50).await;
 }
 
@@ -293,17 +294,6 @@ async fn go_away(browser: &Browser) {
 /// The browser's wall clock, in milliseconds.
 async fn clock(browser: &Browser) -> i64 {
     browser.run("return Date.now()").await.as_i64().unwrap()
-}
-
-/// Waits until a script in the page answers true.
-async fn until(browser: &Browser, script: &str) {
-    for _ in 0..600 {
-        if browser.run(script).await == Value::Bool(true) {
-            return;
-        }
-        browser.wait(20).await;
-    }
-    panic!("it never came true: {script}");
 }
 
 /// The one beacon about a page.

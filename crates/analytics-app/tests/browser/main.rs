@@ -5,4 +5,6 @@ mod browser;
 mod collector;
 mod engagement;
 mod hands;
+mod serve;
+mod served;
 mod site;

@@ -94,27 +94,59 @@ impl EngagementService {
         Self { analytics, engagement, clock, ids, key, rules, uses, owed, counts }
     }
 
-    /// A token for a page of the session that its client has now, and keeps that the page was viewed.
+    /// What a page that asks for its token says; else why it gets none.
     ///
     /// # Errors
-    /// [`EngagementError::Unreadable`] for a body that cannot be read at all. A page view that the store did not keep is
-    /// counted and withholds no token.
-    pub async fn page_token(
+    /// [`EngagementError::Unreadable`] for a body that cannot be read at all.
+    pub fn page_request(
         &self,
-        session: Option<SessionId>,
         body: &[u8],
-    ) -> Result<Result<PageTokenAnswer, BeaconAnswer>, EngagementError> {
+    ) -> Result<Result<PageTokenRequest, BeaconAnswer>, EngagementError> {
         let read = self.read::<PageTokenRequest>(BeaconKind::PageToken, Form::One, body)?.pop();
-        let answer = match read {
-            Some(Ok(request)) => self.issue(session, request).await,
+        let read = match read {
+            Some(Ok(request)) => {
+                self.accepts(&request.page_url).map(|()| request).map_err(BeaconAnswer::from)
+            }
             Some(Err(detail)) => Err(malformed(detail)),
             None => Err(RefusedBeacon::Malformed.into()),
         };
+        Ok(read.inspect_err(|refused| self.counts.add_answer(BeaconKind::PageToken, refused)))
+    }
+
+    /// A token for a page of the session that its client has now, and keeps that the page was viewed.
+    ///
+    /// # Errors
+    /// [`RefusedBeacon`]. A page view that the store did not keep is counted and withholds no token.
+    pub async fn page_token(
+        &self,
+        session: Option<SessionId>,
+        request: &PageTokenRequest,
+    ) -> Result<PageTokenAnswer, RefusedBeacon> {
+        let answer = self.issue(session, request).await;
         match &answer {
             Ok(_) => self.counts.add(BeaconKind::PageToken, "kept", ""),
-            Err(refused) => self.counts.add_answer(BeaconKind::PageToken, refused),
+            Err(reason) => self.counts.add(BeaconKind::PageToken, "refused", reason.as_str()),
         }
-        Ok(answer)
+        answer
+    }
+
+    /// Whether beacons may tell of this page.
+    ///
+    /// # Errors
+    /// [`RefusedBeacon`]: `NoPage` or `ForeignPage`.
+    pub fn accepts(&self, page: &str) -> Result<(), RefusedBeacon> {
+        if Text::<1024>::cut(page).is_empty() {
+            return Err(RefusedBeacon::NoPage);
+        }
+        let site = &self.rules.site;
+        match Referrer::read(site, Some(page)) {
+            Referrer::External { .. } if site.knows_hosts() => Err(RefusedBeacon::ForeignPage),
+            Referrer::External { .. }
+            | Referrer::Internal { .. }
+            | Referrer::Missing
+            | Referrer::Unobserved
+            | Referrer::Unreadable => Ok(()),
+        }
     }
 
     /// Keeps that a page was viewed, as an event `page_view`.
@@ -261,8 +293,8 @@ impl EngagementService {
     async fn issue(
         &self,
         session: Option<SessionId>,
-        request: PageTokenRequest,
-    ) -> Result<PageTokenAnswer, BeaconAnswer> {
+        request: &PageTokenRequest,
+    ) -> Result<PageTokenAnswer, RefusedBeacon> {
         let now = self.clock.now();
         let placed = self.placed(session, &request.page_url)?;
         let token = self.key.issue(placed, &request.page_url, now).to_string();
@@ -280,7 +312,7 @@ impl EngagementService {
         now: DateTime<Utc>,
     ) -> Result<Ready, BeaconAnswer> {
         let page = beacon.claims.page_url.as_str();
-        self.page(page)?;
+        self.accepts(page)?;
         let (id, at) = self.identified(beacon.id, now)?;
         let checked = self.proof(beacon.token.as_deref(), page, now);
         let (session, page_served_at, unbound) = match checked {
@@ -311,7 +343,7 @@ impl EngagementService {
         now: DateTime<Utc>,
     ) -> Result<NewEvent, RefusedBeacon> {
         if !event.page_url.is_empty() {
-            self.page(&event.page_url)?;
+            self.accepts(&event.page_url)?;
         }
         let (id, at) = self.identified(event.id, now)?;
         let proven = self.proof(event.token.as_deref(), &event.page_url, now).ok();
@@ -339,23 +371,8 @@ impl EngagementService {
     }
 
     fn placed(&self, session: Option<SessionId>, page: &str) -> Result<SessionId, RefusedBeacon> {
-        self.page(page)?;
+        self.accepts(page)?;
         session.ok_or(RefusedBeacon::NoSession)
-    }
-
-    fn page(&self, page: &str) -> Result<(), RefusedBeacon> {
-        if Text::<1024>::cut(page).is_empty() {
-            return Err(RefusedBeacon::NoPage);
-        }
-        let site = &self.rules.site;
-        match Referrer::read(site, Some(page)) {
-            Referrer::External { .. } if site.knows_hosts() => Err(RefusedBeacon::ForeignPage),
-            Referrer::External { .. }
-            | Referrer::Internal { .. }
-            | Referrer::Missing
-            | Referrer::Unobserved
-            | Referrer::Unreadable => Ok(()),
-        }
     }
 
     /// Whether engagement of now may join a session. One that is not stored yet is open.

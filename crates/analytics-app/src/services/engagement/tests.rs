@@ -234,7 +234,8 @@ async fn engagement_of_a_session_that_is_never_stored_is_told_after_a_minute() {
 async fn a_page_that_asks_gets_a_token_and_is_kept_as_viewed() {
     let bench = Bench::with_hosts(&["example.com"]).await;
     let ask = async |session, body: Value| {
-        bench.service.page_token(session, body.to_string().as_bytes()).await.unwrap()
+        let request = bench.service.page_request(body.to_string().as_bytes()).unwrap()?;
+        bench.service.page_token(session, &request).await.map_err(BeaconAnswer::from)
     };
     let own = Some(bench.session);
     let asked = json!({"page_url": PAGE, "referrer": "https://search.example/", "navigation": "single_page"});
@@ -258,7 +259,7 @@ async fn a_page_that_asks_gets_a_token_and_is_kept_as_viewed() {
         ask(own, json!({})).await,
         Err(BeaconAnswer::Refused { reason: RefusedBeacon::Malformed, .. })
     ));
-    assert!(bench.service.page_token(own, b"{").await.is_err());
+    assert!(bench.service.page_request(b"{").is_err());
     let kinds: Vec<_> =
         bench.service.counts().into_iter().map(|(o, n)| (o.kind, o.result, o.reason, n)).collect();
     let token = |result, reason| (BeaconKind::PageToken, result, reason, 1);
@@ -359,7 +360,8 @@ impl Bench {
     /// The token of a page in the session of the bench.
     async fn token(&self, page: &str) -> String {
         let body = json!({"page_url": page}).to_string();
-        self.service.page_token(Some(self.session), body.as_bytes()).await.unwrap().unwrap().token
+        let request = self.service.page_request(body.as_bytes()).unwrap().unwrap();
+        self.service.page_token(Some(self.session), &request).await.unwrap().token
     }
 
     async fn take(&self, session: Option<SessionId>, beacon: &Value) -> Taken {

@@ -86,6 +86,9 @@ pub struct PageTokenRequest {
     /// How the visitor came to it.
     #[serde(default)]
     pub navigation: Navigation,
+    /// The part of the page's query that says what campaign led to it, such as `utm_source=letter`.
+    #[serde(default)]
+    pub campaign: String,
 }
 
 /// How a visitor came to a page.
