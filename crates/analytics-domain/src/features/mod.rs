@@ -1,7 +1,36 @@
 //! What is learned from: the figures of one session at one time.
 //!
-//! A figure that cannot be worked out is `None`, never an invented zero. What computes them, and the catalogue that
-//! names, orders and explains them, stands apart; a row says which version of that catalogue it follows.
+//! A figure that cannot be worked out is `None`, never an invented zero. [`Feature::all`] is the catalogue that names,
+//! orders and explains them, and a row says which version of it it follows. A [`FeatureFold`] takes the requests and the
+//! engagement of a session as they come, or as a store kept them, and [`extract`] reads the row from it: the same bits
+//! either way.
+//!
+//! What the detector or the throttle made of a session is in none of them.
+//!
+//! What this module does not do: fetch rows, label them, or write files.
+
+mod arrival;
+mod beacons;
+mod catalogue;
+mod config;
+mod counts;
+mod extract;
+mod list;
+mod profile;
+mod scaler;
+mod shape;
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod tests;
+
+pub use arrival::KeptFold;
+pub use catalogue::{CATALOGUE, Feature, FeatureGroup, FeatureKind, Known, Unit};
+pub use config::{FeatureExtractionConfig, FeatureGroups, InvalidZone, Normalisation, ZoneOffset};
+pub use extract::{FeatureContext, deciding_vector, extract, with_shape};
+pub use profile::{FeatureFold, FeatureRequest};
+pub use scaler::{InvalidScaler, Scaler, ScalerColumn, ScalerRecord};
+pub use shape::{ShapeCounts, ShapeHistory};
 
 use alloc::vec::Vec;
 
@@ -143,6 +172,9 @@ impl MlBehavioralFeatures {
 }
 
 impl CatalogueVersion {
+    /// The first version.
+    pub const FIRST: Self = Self(1);
+
     /// The version of this number.
     ///
     /// # Errors
@@ -255,89 +287,3 @@ const MOST: u32 = i32::MAX as u32;
 const MOST_LONG: u64 = i64::MAX as u64;
 /// Well above what catalogues of the literature on web robots list (about 50), so that it only stops a fault.
 const MOST_FEATURES: usize = 512;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::strategies;
-    use alloc::vec;
-    use chrono::TimeDelta;
-    use proptest::prelude::*;
-
-    #[test]
-    fn a_figure_out_of_its_range_is_refused_by_its_name() {
-        let of = |figures| MlBehavioralFeatures::try_from(FeaturesRecord { figures, ..record() }).err();
-        let none = BehavioralFigures::default;
-        let edges = BehavioralFigures {
-            session_duration_seconds: Some(f64::MAX),
-            total_requests: Some(i64::MAX as u64),
-            max_scroll_depth: Some(100.0),
-            mouse_movement_entropy: Some(3.0),
-            time_pattern_regularity: Some(1.0),
-            fingerprint_anomaly_score: Some(f64::MIN),
-            ..none()
-        };
-        assert_eq!(of(edges), None);
-        let cases = [
-            (
-                BehavioralFigures { session_duration_seconds: Some(-0.1), ..none() },
-                "session_duration_seconds",
-            ),
-            (BehavioralFigures { total_requests: Some(1 << 63), ..none() }, "total_requests"),
-            (BehavioralFigures { viewport_width: Some(1 << 31), ..none() }, "viewport_width"),
-            (BehavioralFigures { max_scroll_depth: Some(100.1), ..none() }, "max_scroll_depth"),
-            (
-                BehavioralFigures { time_pattern_regularity: Some(f64::NAN), ..none() },
-                "time_pattern_regularity",
-            ),
-            (
-                BehavioralFigures { fingerprint_anomaly_score: Some(f64::NEG_INFINITY), ..none() },
-                "fingerprint_anomaly_score",
-            ),
-        ];
-        for (figures, name) in cases {
-            assert_eq!(of(figures), Some(InvalidFeatures::OutOfRange(name)));
-        }
-    }
-
-    #[test]
-    fn a_time_below_a_microsecond_is_refused() {
-        let part = FeaturesRecord { as_of: record().as_of + TimeDelta::nanoseconds(1), ..record() };
-        assert_eq!(MlBehavioralFeatures::try_from(part), Err(InvalidFeatures::NotWholeMicroseconds));
-    }
-
-    #[test]
-    fn a_vector_has_at_most_512_finite_features_and_keeps_what_is_missing() {
-        let vector = FeatureVector::new(vec![Some(0.5), None]).unwrap();
-        assert_eq!(vector.as_slice(), [Some(0.5), None]);
-        assert_eq!(FeatureVector::new(vec![None, Some(f64::NAN)]), Err(InvalidFeatures::NotFinite(1)));
-        assert!(FeatureVector::new(vec![None; 512]).is_ok());
-        assert_eq!(FeatureVector::new(vec![None; 513]), Err(InvalidFeatures::TooLong(513)));
-    }
-
-    #[test]
-    fn versions_count_from_1() {
-        assert_eq!(CatalogueVersion::new(0), Err(InvalidFeatures::Version(0)));
-        assert_eq!(CatalogueVersion::new(1 << 31), Err(InvalidFeatures::Version(1 << 31)));
-        assert_eq!(CatalogueVersion::new((1 << 31) - 1).map(CatalogueVersion::get), Ok((1 << 31) - 1));
-        assert!(serde_json::from_str::<CatalogueVersion>("0").is_err());
-    }
-
-    proptest! {
-        #[test]
-        fn features_survive_json(features in strategies::features()) {
-            let json = serde_json::to_string(&features).unwrap();
-            prop_assert_eq!(serde_json::from_str::<MlBehavioralFeatures>(&json).unwrap(), features);
-        }
-    }
-
-    fn record() -> FeaturesRecord {
-        FeaturesRecord {
-            session: SessionId::from_u128(1),
-            catalogue: CatalogueVersion::new(1).unwrap(),
-            as_of: DateTime::from_timestamp(1_700_000_000, 0).unwrap(),
-            figures: BehavioralFigures::default(),
-            feature_vector: FeatureVector::default(),
-        }
-    }
-}
