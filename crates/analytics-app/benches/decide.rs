@@ -197,8 +197,13 @@ impl Session {
         });
         let effect = self.profile.observe(&mut self.served, request, at_us);
         black_box(self.profile.await_assets(&site.facts, request, effect.new_page, at_us));
-        let subject =
-            Subject { profile: &self.profile, agent: &site.agent, history: &self.history, site: &site.facts };
+        let subject = Subject {
+            profile: &self.profile,
+            agent: &site.agent,
+            history: &self.history,
+            site: &site.facts,
+            features: None,
+        };
         black_box(detector.assess(&subject));
     }
 }

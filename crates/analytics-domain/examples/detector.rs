@@ -15,7 +15,8 @@ fn main() {
     }
     let agent = AgentFacts { observed: true, missing: true, ..AgentFacts::default() };
     let (history, site) = (History::default(), SiteFacts::default());
-    let subject = Subject { profile: &profile, agent: &agent, history: &history, site: &site };
+    let subject =
+        Subject { profile: &profile, agent: &agent, history: &history, site: &site, features: None };
     let verdict = BehavioralBotDetector::default().explain(&subject);
     println!("{}, score {:.0}, because of {}", verdict.class.as_str(), verdict.score, verdict.reason());
 }

@@ -22,6 +22,7 @@ pub mod request_row;
 pub mod engagement;
 pub mod site;
 pub mod detector;
+pub mod model;
 pub mod throttle;
 pub mod reputation;
 pub mod label;

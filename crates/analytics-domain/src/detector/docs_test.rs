@@ -124,6 +124,7 @@ fn rows(policy: &CategoryPolicy) -> Vec<(S, String, String)> {
         (S::NoClientHints, p(policy.privacy.no_client_hints), none()),
         (S::ImplausibleEngagement, p(policy.engagement.implausible), none()),
         (S::FlaggedFingerprint, p(policy.reputation.flagged), none()),
+        (S::LearnedModel, p(policy.model.points), percent(policy.model.from)),
     ]
     .into()
 }

@@ -12,7 +12,7 @@
 //! let detector = BehavioralBotDetector::new(DetectorPolicy::default());
 //! let agent = AgentFacts { missing: true, observed: true, ..AgentFacts::default() };
 //! let (profile, history, site) = (SessionProfile::default(), History::default(), SiteFacts::default());
-//! let verdict = detector.explain(&Subject { profile: &profile, agent: &agent, history: &history, site: &site });
+//! let verdict = detector.explain(&Subject { profile: &profile, agent: &agent, history: &history, site: &site, features: None });
 //! assert_eq!(verdict.reason(), "no_user_agent");
 //! assert!(!verdict.class.is_bot(), "one weak signal flags nobody");
 //! ```
@@ -34,19 +34,23 @@ pub use profile::{ServedPages, SessionProfile};
 pub use signal::{Category, Evidence, Signal, SignalKind, SignalSet};
 pub(crate) use signals::month_of_days;
 pub use subject::{History, SharedView, StartRhythm, Subject};
-pub use verdict::{Assessment, Verdict};
+pub use verdict::{Assessment, ModelFinding, Verdict};
 
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
+use crate::features::deciding_vector;
+use crate::model::Model;
 use crate::user_agent::AutomationKind;
 use signals::Listener;
 
-/// Scores sessions by a policy.
+/// Scores sessions by a policy, and where one is given by a model as well.
 #[derive(Debug, Clone, Default)]
 pub struct BehavioralBotDetector {
     policy: DetectorPolicy,
+    model: Option<Arc<Model>>,
 }
 
 /// What a session is taken for.
@@ -92,7 +96,24 @@ impl Class {
 impl BehavioralBotDetector {
     /// A detector with this policy.
     pub const fn new(policy: DetectorPolicy) -> Self {
-        Self { policy }
+        Self { policy, model: None }
+    }
+
+    /// The detector that hears this model too. The seven-signal preset has no place for one.
+    ///
+    /// The model speaks of sessions whose [`Subject`] brings a fold of features; with its own features known while
+    /// requests are decided about ([`Model::fits_detector`]), it sees what it was trained on.
+    #[must_use]
+    pub fn with_model(self, model: Arc<Model>) -> Self {
+        Self { model: Some(model), ..self }
+    }
+
+    /// The model, where one is given and the policy has a place for it.
+    pub fn model(&self) -> Option<&Model> {
+        match &self.policy {
+            DetectorPolicy::SevenSignal(_) => None,
+            DetectorPolicy::Categories(_) => self.model.as_deref(),
+        }
     }
 
     /// The policy.
@@ -118,14 +139,29 @@ impl BehavioralBotDetector {
             class: assessment.class,
             hostile: assessment.hostile,
             signals: record.signals,
+            model: self.learned(subject),
             ruleset_version: self.policy.ruleset_version(),
         }
+    }
+
+    /// What the model finds, with the features that moved it most.
+    fn learned(&self, subject: &Subject<'_>) -> Option<ModelFinding> {
+        let (model, fold) = (self.model()?, subject.features?);
+        let features = deciding_vector(fold, subject.agent);
+        let contributions = model.contributions(&features, MOST_CONTRIBUTIONS);
+        Some(ModelFinding { probability: model.score(&features), contributions })
     }
 
     fn hear(&self, subject: &Subject<'_>, out: &mut impl Listener) {
         match &self.policy {
             DetectorPolicy::SevenSignal(policy) => signals::seven_signals(policy, subject, out),
-            DetectorPolicy::Categories(policy) => signals::all(policy, subject, out),
+            DetectorPolicy::Categories(policy) => {
+                signals::all(policy, subject, out);
+                if let (Some(model), Some(fold)) = (self.model(), subject.features) {
+                    let probability = model.score(&deciding_vector(fold, subject.agent));
+                    signals::learned(&policy.model, probability, out);
+                }
+            }
         }
     }
 
@@ -190,6 +226,7 @@ fn caps(policy: &CategoryPolicy) -> [f64; Category::COUNT] {
         policy.privacy.cap.get(),
         policy.engagement.cap.get(),
         policy.reputation.cap.get(),
+        policy.model.cap.get(),
     ]
 }
 
@@ -232,6 +269,9 @@ impl Listener for Record {
         self.signals.push(Signal { kind, category: kind.category(), points, decisive, evidence });
     }
 }
+
+/// As many as fit on a line, and as people read.
+const MOST_CONTRIBUTIONS: usize = 5;
 
 #[cfg(test)]
 mod tests;

@@ -222,6 +222,8 @@ policy! {
         engagement: EngagementPolicy = EngagementPolicy::default(),
         /// What is remembered.
         reputation: ReputationSignalPolicy = ReputationSignalPolicy::default(),
+        /// What a model says, where one is given.
+        model: ModelSignalPolicy = ModelSignalPolicy::default(),
     }
 }
 
@@ -598,6 +600,18 @@ policy! {
         cap: Points = 9.0,
         /// Points for a flagged fingerprint.
         flagged: Points = 9.0,
+    }
+}
+
+policy! {
+    /// What a model says, where one is given.
+    ModelSignalPolicy {
+        /// Most points of the category: less than a verdict, so that a model needs a second voice.
+        cap: Points = 40.0,
+        /// Points for a probability of 1; from `from` to 1 they grow in proportion.
+        points: Points = 40.0,
+        /// Probability from which it speaks.
+        from: Share = 0.5,
     }
 }
 

@@ -272,7 +272,13 @@ impl Case {
     }
 
     fn subject(&self) -> Subject<'_> {
-        Subject { profile: &self.profile, agent: &self.agent, history: &self.history, site: &self.site }
+        Subject {
+            profile: &self.profile,
+            agent: &self.agent,
+            history: &self.history,
+            site: &self.site,
+            features: None,
+        }
     }
 }
 

@@ -138,6 +138,8 @@ signals! {
     ImplausibleEngagement = "implausible_engagement" in Engagement;
     /// The fingerprint is flagged.
     FlaggedFingerprint = "flagged_fingerprint" in Reputation;
+    /// A model that was trained on labelled sessions takes it for automation.
+    LearnedModel = "learned_model" in Model;
 }
 
 /// A group of signals that rest on the same kind of evidence; their points are capped together.
@@ -175,11 +177,13 @@ pub enum Category {
     Engagement,
     /// What is remembered.
     Reputation,
+    /// What a model learned from labels.
+    Model,
 }
 
 impl Category {
     /// Number of categories.
-    pub const COUNT: usize = 15;
+    pub const COUNT: usize = 16;
 
     /// The name on the wire, in stores and in reports.
     pub const fn as_str(self) -> &'static str {
@@ -199,6 +203,7 @@ impl Category {
             Self::PrivacyCompatible => "privacy_compatible",
             Self::Engagement => "engagement",
             Self::Reputation => "reputation",
+            Self::Model => "model",
         }
     }
 }

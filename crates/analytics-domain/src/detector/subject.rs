@@ -2,6 +2,7 @@
 
 use super::observation::AgentFacts;
 use super::profile::SessionProfile;
+use crate::features::FeatureFold;
 use crate::site::SiteFacts;
 
 /// Everything that the signals read: one session, its agent, what is remembered of its visitor, and the site's facts.
@@ -15,6 +16,8 @@ pub struct Subject<'a> {
     pub history: &'a History,
     /// The site, as of the last closed minute.
     pub site: &'a SiteFacts,
+    /// The session as features see it, where a model is to speak of it.
+    pub features: Option<&'a FeatureFold>,
 }
 
 /// What is remembered of a visitor from before its session, and what is known of its neighbours.

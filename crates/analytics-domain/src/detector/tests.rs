@@ -490,7 +490,7 @@ impl Scene {
     }
 
     fn subject<'a>(&'a self, profile: &'a SessionProfile) -> Subject<'a> {
-        Subject { profile, agent: &self.agent, history: &self.history, site: &self.site }
+        Subject { profile, agent: &self.agent, history: &self.history, site: &self.site, features: None }
     }
 
     fn fired(&self) -> Vec<SignalKind> {

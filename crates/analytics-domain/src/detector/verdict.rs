@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::Class;
 use super::signal::{Signal, SignalSet};
+use crate::model::Contribution;
 
 /// What the detector answers for a session, with every reason.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -19,8 +20,20 @@ pub struct Verdict {
     pub hostile: bool,
     /// Every signal that fired, in the order of `SignalKind::ALL`.
     pub signals: Vec<Signal>,
+    /// What the model found; `None` without one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<ModelFinding>,
     /// The rules that were applied.
     pub ruleset_version: &'static str,
+}
+
+/// What a model found in a session.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ModelFinding {
+    /// The probability that it is automation, 0 to 1.
+    pub probability: f64,
+    /// The features that moved it most, the furthest first; at most five.
+    pub contributions: Vec<Contribution>,
 }
 
 impl Verdict {

@@ -1,5 +1,6 @@
 //! One request of one visitor: the whole hot path, composed.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::mem;
 
@@ -9,6 +10,7 @@ use super::output::{BannedPart, Output};
 use super::visitor::{EndedSession, OpenSession, Settled, Visitor};
 use crate::detector::profile::{ASSET_WAIT_US, TrackerMarks};
 use crate::detector::{BehavioralBotDetector, Observation};
+use crate::features::{FeatureFold, FeatureRequest};
 use crate::ids::FingerprintHash;
 use crate::reputation::{
     self, ChargedFacts, FlagReason, HumanClearance, NetworkFacts, NetworkReputation, ReputationChange,
@@ -96,6 +98,7 @@ impl<T: Default> Visitor<T> {
         self.history.flagged = self.reputation.is_flagged(&policy.reputation, now);
         self.history.starts.push(now_us);
         self.history.sessions_in_day = self.starts.push(now);
+        self.features = policy.detector.model().map(|model| Box::new(FeatureFold::new(model.zone())));
         self.session = Some(OpenSession {
             started: now,
             last: now,
@@ -124,6 +127,7 @@ impl<T: Default> Visitor<T> {
                 self.history.bare_sessions = 0;
             }
         }
+        self.features = None;
         let profile = mem::take(&mut self.profile);
         out.ended.push(EndedSession {
             key: self.key,
@@ -151,6 +155,9 @@ impl<T: Default> Visitor<T> {
         let now_us = now.timestamp_micros();
         let settled = self.settle(site, now_us.saturating_sub(ASSET_WAIT_US), &mut out.findings);
         let effect = self.profile.observe(&mut self.served, request, now_us);
+        if let Some(features) = &mut self.features {
+            features.observe(&FeatureRequest { seen: *request, bytes: None }, now_us);
+        }
         if effect.first_asset {
             self.history.ever_loaded = true;
             if self.settled == Settled::Bare {

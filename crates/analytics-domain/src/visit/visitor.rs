@@ -1,10 +1,13 @@
 //! All that is remembered of one visitor, in one place.
 
+use alloc::boxed::Box;
+
 use chrono::{DateTime, Utc};
 
 use super::lists::Place;
 use super::step::VisitPolicy;
 use crate::detector::{AgentFacts, Assessment, History, ServedPages, SessionProfile, Subject, Verdict};
+use crate::features::FeatureFold;
 use crate::reputation::ReputationState;
 use crate::request::ClientNetwork;
 use crate::session::EndReason;
@@ -63,6 +66,8 @@ pub struct Visitor<T> {
     pub(super) reputation: ReputationState,
     /// Never banned: a private network, a trusted proxy, an allow-listed network or a verified crawler.
     pub(super) protected: bool,
+    /// The open session as features see it, where a model is to speak of it.
+    pub(super) features: Option<Box<FeatureFold>>,
     pub(super) tag: T,
 }
 
@@ -135,6 +140,7 @@ impl<T: Default> Visitor<T> {
             throttle: ThrottleState::default(),
             reputation: ReputationState::default(),
             protected,
+            features: None,
             tag: T::default(),
         }
     }
@@ -194,7 +200,8 @@ impl<T> Visitor<T> {
     }
 
     pub(super) fn subject<'a>(&'a self, site: &'a SiteFacts) -> Subject<'a> {
-        Subject { profile: &self.profile, agent: &self.agent, history: &self.history, site }
+        let features = self.features.as_deref();
+        Subject { profile: &self.profile, agent: &self.agent, history: &self.history, site, features }
     }
 
     /// The list that the visitor stands in at `now`: what it would lose by leaving.

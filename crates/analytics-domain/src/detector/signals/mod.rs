@@ -7,6 +7,7 @@ mod cohort;
 mod declared;
 mod form;
 mod impostor;
+mod learned;
 mod probing;
 mod referrer;
 mod remembered;
@@ -17,6 +18,7 @@ mod volume;
 mod walk;
 
 pub(crate) use browser_age::month_of_days;
+pub(super) use learned::learned;
 pub(super) use seven::seven_signals;
 
 use super::policy::{CategoryPolicy, Points};
