@@ -3,6 +3,7 @@
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
+use analytics_domain::features::FeatureExtractionConfig;
 use analytics_inmemory::{
     Capacity, InMemoryAnomalies, InMemoryAudit, InMemoryBans, InMemoryEngagement, InMemoryErasure,
     InMemoryEvents, InMemoryFingerprints, InMemoryLabels, InMemoryLeaders, InMemoryMlFeatures,
@@ -15,6 +16,7 @@ use analytics_ports::{
 use analytics_postgres::{MigrateError, Migrated, OpenError, PostgresOptions, PostgresStore};
 
 use crate::services::AnomalyPorts;
+use crate::services::FeatureExtractionService;
 use crate::services::jobs::JobStores;
 
 /// Every store, over one database or all in memory.
@@ -89,6 +91,19 @@ impl Stores {
             clock,
             ids,
         }
+    }
+}
+
+impl Stores {
+    /// What extracts features of the sessions that are kept here.
+    pub fn extraction(&self, config: FeatureExtractionConfig) -> FeatureExtractionService {
+        FeatureExtractionService::new(
+            Arc::clone(&self.sessions),
+            Arc::clone(&self.requests),
+            Arc::clone(&self.engagement),
+            Arc::clone(&self.features),
+            config,
+        )
     }
 }
 

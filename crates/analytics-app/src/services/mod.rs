@@ -14,6 +14,7 @@ mod labels;
 mod moderation;
 mod operator;
 pub mod engagement;
+pub mod feature_extraction;
 mod recording;
 mod reports;
 pub mod jobs;
@@ -37,6 +38,7 @@ pub use labels::{ClearedAsHuman, ImportInterrupted, ImportReport, LabelAnswer, L
 pub use moderation::ModerationService;
 pub use operator::{InvalidOperator, Operator};
 pub use engagement::EngagementService;
+pub use feature_extraction::FeatureExtractionService;
 pub use recording::{QueueSink, RecordedSessions, RecordingService, SessionWithRequests, StoreSink};
 pub use reports::{Report, ReportBefore, ReportData, ReportError, ReportRequest, ReportService};
 pub use reputation::{BanAnswer, ClearedFingerprint, ReputationService};

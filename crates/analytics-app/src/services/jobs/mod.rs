@@ -98,7 +98,8 @@ pub struct PartitionPolicy {
 #[error("partitions are made 1 to 366 days ahead, not {0}")]
 pub struct InvalidPartitionPolicy(u32);
 
-/// What extracts features. None is wired yet: the job says so and does nothing.
+/// What extracts features: [`FeatureExtractionService`](super::FeatureExtractionService), where a host wires it. Without any the
+/// job says so and does nothing.
 pub trait FeatureExtraction: Send + Sync {
     /// Extracts the features of at most `limit` sessions that lack them at `now`, and answers of how many; fewer than
     /// `limit` means that no more are left. A repeat goes on with the next.
