@@ -56,6 +56,8 @@ pub struct Settings {
     pub beacons: BeaconPolicy,
     /// What engagement is possible.
     pub engagement: EngagementPolicy,
+    /// What the detector hears beside its rules.
+    pub model: ModelSettings,
 }
 
 /// How live traffic is watched.
@@ -88,6 +90,14 @@ impl Default for LiveSettings {
             exempt_networks: Vec::new(),
         }
     }
+}
+
+/// A model that the detector hears beside its rules.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ModelSettings {
+    /// The model: trees that LightGBM wrote as text, or a logistic regression as JSON. Empty (the default): none.
+    pub file: String,
 }
 
 /// What is known of the site.
@@ -284,7 +294,7 @@ struct Written {
     replay: ReplaySettings,
     live: LiveSettings,
     privacy: PrivacyPolicy,
-    BeaconPolicy, beacons:, engagement:, EngagementPolicy, jobs:, JobSettings, retention:, RetentionPolicy,
+    BeaconPolicy, beacons:, engagement:, EngagementPolicy, jobs:, JobSettings, model:, ModelSettings, retention:, RetentionPolicy,
 }
 
 /// The file that errors may be about.
@@ -363,6 +373,7 @@ impl Context<'_> {
             jobs: written.jobs,
             beacons: written.beacons,
             engagement: written.engagement,
+            model: written.model,
         })
     }
 

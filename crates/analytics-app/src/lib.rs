@@ -7,6 +7,8 @@ pub mod replay;
 pub mod live;
 pub mod http;
 pub mod analytics;
+pub mod export;
+pub mod models;
 pub mod geo;
 pub mod tracker;
 pub mod simulate;

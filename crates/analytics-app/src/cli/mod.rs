@@ -12,6 +12,7 @@ mod explain;
 mod fingerprints;
 mod jobs;
 mod label;
+mod features;
 mod migrate;
 mod progress;
 mod replay;
@@ -113,6 +114,9 @@ enum Command {
     Jobs {
         #[command(subcommand)]
         command: jobs::JobsCommand,
+    /// Shows the catalogue of features, and writes features of sessions as training data
+    Features {
+        command: features::FeaturesCommand,
     },
     /// Shows the configuration
     Config {
@@ -199,6 +203,7 @@ fn run(command: Command, out: &mut dyn Write) -> Result<(), CliError> {
         Command::Data { command } => data::run(&command, out),
         Command::Sessions { command } => sessions::run(&command, out),
         Command::Jobs { command } => jobs::run(&command, out),
+        Command::Features { command } => features::run(&command, out),
         Command::Config { command: ConfigCommand::Show(args) } => config_show::run(&args, out),
     }
 }

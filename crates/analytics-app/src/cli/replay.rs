@@ -11,10 +11,11 @@ use tokio::runtime::Runtime;
 use super::progress::Progress;
 use super::settings::SettingsArgs;
 use super::{CliError, Format, write_json};
+use crate::export::{self, Dataset, ExportOptions, FeatureSink, LabelFile};
 use crate::geo::GeoIpReader;
 use crate::ingest::queue::{Drain, Ingest, QueuePolicy, SpillFile};
 use crate::ingest::source::{Blocks, Input};
-use crate::replay::{Replay, ReplayError, text};
+use crate::replay::{RecordSink, Replay, ReplayError, text};
 use crate::services::{QueueSink, RecordedSessions, RecordingService};
 use crate::system::{SystemClock, stop_flag};
 use crate::wiring::{self, WiringError};
@@ -30,6 +31,9 @@ pub(super) struct ReplayArgs {
     /// Writes each session as a line of JSON
     #[arg(long, value_name = "FILE")]
     sessions_out: Option<PathBuf>,
+    /// Writes the features of each session: .parquet, .csv or .jsonl. `features export --log` does more with them
+    #[arg(long, value_name = "FILE")]
+    features_out: Option<PathBuf>,
     /// Database of countries in MMDB format
     #[arg(long, value_name = "FILE")]
     geoip: Option<PathBuf>,
@@ -66,14 +70,32 @@ pub(super) fn run(args: &ReplayArgs, out: &mut dyn Write) -> Result<(), CliError
     if let Some(sessions) = &mut sessions {
         replay = replay.with_sessions_out(sessions);
     }
+    let features_out = args.features_out.as_deref();
+    let features_as = features_out.map(export::Format::of).transpose().map_err(CliError::usage)?;
     let mut keeper = args.store.as_deref().map(Keeper::open).transpose()?;
-    if let Some(keeper) = &mut keeper {
-        replay = replay.with_records(&mut keeper.sink);
+    let then = keeper.as_mut().map(|keeper| &mut keeper.sink as &mut dyn RecordSink);
+    let mut features = None;
+    if features_out.is_some() {
+        let dataset = Dataset::new(ExportOptions::default(), LabelFile::default(), MOST_SESSIONS);
+        replay = replay.with_records(features.insert(FeatureSink::new(dataset, then)));
+    } else if let Some(then) = then {
+        replay = replay.with_records(then);
     }
     let progress = Progress::start(replay.bytes_read(), Blocks::new(inputs.clone()).total_bytes());
     let report = replay.run(inputs);
     drop(progress);
     let report = report.map_err(refused)?;
+    let dataset = features.map(FeatureSink::into_dataset);
+    if let (Some(path), Some(format), Some(dataset)) = (features_out, features_as, dataset) {
+        if dataset.too_many() > 0 {
+            return Err(CliError::Failed(anyhow!(
+                "the logs have more than {MOST_SESSIONS} sessions; use `analytics features export --sessions N`"
+            )));
+        }
+        let options = dataset.options().clone();
+        let export = dataset.finish();
+        export::write(&options, &export, format, path).map_err(CliError::failed)?;
+    }
     if let Some(keeper) = keeper {
         keeper.close()?;
     }
@@ -162,6 +184,9 @@ pub(super) fn open_geo(path: &Path) -> Result<GeoIpReader, CliError> {
         .with_context(|| format!("cannot use {} as a database of countries", path.display()))
         .map_err(CliError::Usage)
 }
+
+/// Sessions whose features are held until all are there, about 2 KiB each.
+const MOST_SESSIONS: usize = 1_000_000;
 
 fn create(path: &Path) -> Result<BufWriter<File>, CliError> {
     let file = File::create(path).with_context(|| format!("cannot write {}", path.display()));

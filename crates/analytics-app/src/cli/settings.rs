@@ -2,9 +2,11 @@
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use analytics_domain::identity::IdentityKey;
 use analytics_domain::request::Network;
+use analytics_domain::visit::VisitPolicy;
 use anyhow::{Context, anyhow, bail};
 use chrono::TimeDelta;
 use figment::value::Value;
@@ -12,12 +14,14 @@ use figment::value::Value;
 use super::CliError;
 use crate::config::{Entry, Layers, Preset, Settings};
 use crate::ingest::access_log::LogFormat;
+use crate::models;
 use crate::replay::ReplayOptions;
 
 /// Options that are layered over defaults, a policy file and the environment.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(super) struct SettingsArgs {
     /// TOML file with the sections session, detector, throttle, reputation, client, site, replay, retention and jobs
+    /// TOML file with the sections session, detector, throttle, reputation, client, site, replay and model
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
     /// Rules to start from
@@ -41,6 +45,9 @@ pub(super) struct SettingsArgs {
     /// Visitors remembered at once (default 1,000,000)
     #[arg(long, value_name = "N")]
     capacity: Option<u32>,
+    /// A model that the detector hears beside its rules: LightGBM's text, or a logistic regression as JSON
+    #[arg(long, value_name = "FILE")]
+    model: Option<String>,
     /// A bad line ends the replay
     #[arg(long)]
     strict: bool,
@@ -59,6 +66,7 @@ impl SettingsArgs {
         flag("client.trusted_proxies", "--trusted-proxy", list(proxies));
         flag("replay.lateness_seconds", "--lateness", self.lateness.map(Value::from));
         flag("replay.capacity", "--capacity", self.capacity.map(Value::from));
+        flag("model.file", "--model", self.model.clone().map(Value::from));
         flag("replay.strict", "--strict", self.strict.then(|| Value::from(true)));
         let layers = Layers { file: self.policy.clone(), preset: self.preset, flags, environment: true };
         layers.read().map_err(CliError::usage)
@@ -87,7 +95,7 @@ impl SettingsArgs {
                 .expect("the settings hold that it is at least 1"),
             site_hosts: settings.site.hosts.clone(),
             address: settings.client.clone(),
-            visit: settings.visit(),
+            visit: rules(&settings)?,
             lateness: TimeDelta::microseconds((replay.lateness_seconds * 1e6) as i64),
             capacity: NonZeroUsize::new(replay.capacity as usize)
                 .expect("the settings hold that it is at least 1"),
@@ -95,6 +103,24 @@ impl SettingsArgs {
             strict: replay.strict,
         })
     }
+}
+
+/// The rules that a request meets, and the model where one is configured.
+pub(super) fn rules(settings: &Settings) -> Result<VisitPolicy, CliError> {
+    let visit = settings.visit();
+    if settings.model.file.is_empty() {
+        return Ok(visit);
+    }
+    let path = Path::new(&settings.model.file);
+    let model = models::read_for_detector(path)
+        .with_context(|| format!("cannot use {} as a model", path.display()))
+        .map_err(CliError::Usage)?;
+    let detector = visit.detector.with_model(Arc::new(model));
+    if detector.model().is_none() {
+        let problem = "the preset seven-signal has no place for a model; leave one of the two out";
+        return Err(CliError::Usage(anyhow!(problem)));
+    }
+    Ok(VisitPolicy { detector, ..visit })
 }
 
 /// A secret of 32 bytes, as they are or as 64 hexadecimal digits.
@@ -119,7 +145,7 @@ pub(super) fn read_secret(path: &Path) -> anyhow::Result<IdentityKey> {
 }
 
 /// A time with its unit in seconds: `500ms`, `120s`, `2m`, `1h`; a bare number is seconds.
-fn seconds(text: &str) -> Result<f64, String> {
+pub(super) fn seconds(text: &str) -> Result<f64, String> {
     let number = text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
     let unit = match &text[number.len()..] {
         "ms" => 0.001,

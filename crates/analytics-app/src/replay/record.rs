@@ -1,5 +1,7 @@
 //! Sessions and their requests as stores keep them, made while a replay runs.
 
+use std::net::IpAddr;
+
 use analytics_domain::detector::{Observation, Signal, Verdict};
 use analytics_domain::identity::IdentityKey;
 use analytics_domain::ids::{EventId, FingerprintHash, SessionId, VisitorId};
@@ -26,6 +28,21 @@ pub trait RecordSink {
     /// # Errors
     /// [`StoreError`], which ends the replay.
     fn take(&mut self, session: AnalyticsSession, requests: Vec<RequestRow>) -> Result<(), StoreError>;
+
+    /// Takes it with the address that its first request came from, where the log tells it. Stores keep no address, so
+    /// only a replay knows it.
+    ///
+    /// # Errors
+    /// [`StoreError`], which ends the replay.
+    fn take_from(
+        &mut self,
+        address: Option<IpAddr>,
+        session: AnalyticsSession,
+        requests: Vec<RequestRow>,
+    ) -> Result<(), StoreError> {
+        let _ = address;
+        self.take(session, requests)
+    }
 }
 
 /// What is held of an open session until it ends: ids are made from its start, and the number of its sessions before.

@@ -347,7 +347,8 @@ impl SessionWriter<'_> {
             && self.failed.is_none()
             && let Some((session, requests)) = records(&self.key, &self.site, geo, ended)
         {
-            self.failed = sink.take(session, requests).err().map(ReplayError::Keep);
+            let kept = sink.take_from(ended.tag.address, session, requests);
+            self.failed = kept.err().map(ReplayError::Keep);
         }
     }
 

@@ -1,6 +1,6 @@
 //! One session as a line of JSON.
 
-use analytics_domain::detector::{Class, Signal};
+use analytics_domain::detector::{Class, ModelFinding, Signal};
 use analytics_domain::identity::IdentityKey;
 use analytics_domain::ids::{FingerprintHash, SessionId, VisitorId};
 use analytics_domain::throttle::ThrottleLevel;
@@ -51,6 +51,9 @@ pub struct SessionLine<'a> {
     pub declared: Option<DeclaredName<'a>>,
     /// Every signal with its evidence.
     pub signals: &'a [Signal],
+    /// What the model found, where one is given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<&'a ModelFinding>,
     /// What throttling did, or would have done.
     pub throttle: ThrottleSummary,
     /// The rules that were applied.
@@ -103,6 +106,7 @@ impl<'a> SessionLine<'a> {
                 .and_then(|agent| agent.read.declared.as_ref())
                 .map(|declared| DeclaredName { kind: declared.kind.as_str(), name: &declared.name }),
             signals: &ended.verdict.signals,
+            model: ended.verdict.model.as_ref(),
             throttle: ThrottleSummary {
                 max_level: ended.session.max_level,
                 refused: ended.session.refused.iter().sum(),

@@ -6,6 +6,7 @@ mod bad_input;
 #[path = "../../../../tests/database/mod.rs"]
 mod database;
 mod explain;
+mod features;
 mod geo;
 mod operations;
 mod recount;

@@ -10,6 +10,7 @@ use tokio::net::TcpListener;
 
 use super::super::CliError;
 use super::super::replay::{open_geo, wired};
+use super::super::settings::rules;
 use super::{ServeArgs, demo};
 use crate::analytics::{Analytics, StartError};
 use crate::config::Settings;
@@ -86,4 +87,54 @@ async fn open(args: &ServeArgs, settings: &Settings) -> Result<Stores, CliError>
     }
     let rows = NonZeroU32::new(settings.live.memory_rows).expect("the settings hold that it is not 0");
     Ok(wiring::in_memory(rows).0)
+}
+
+fn traffic(
+    args: &ServeArgs,
+    settings: &Settings,
+    keys: &Arc<Keys>,
+    ids: &Arc<dyn IdGenerator>,
+    queue: &Ingest<LiveRecord>,
+) -> Result<LiveTraffic, CliError> {
+    let policy = settings.live().map_err(CliError::usage)?;
+    let capacity = settings.live.capacity as usize;
+    let live = LiveTraffic::new(
+        rules(settings)?,
+        policy,
+        capacity,
+        Arc::clone(keys),
+        Arc::clone(ids),
+        queue.clone(),
+    );
+    match args.geoip.as_deref() {
+        Some(path) => Ok(live.with_geo(Arc::new(open_geo(path)?))),
+        None => Ok(live),
+    }
+}
+
+fn reputation(
+    stores: &Stores,
+    settings: &Settings,
+    clock: &Arc<dyn Clock>,
+    ids: &Arc<dyn IdGenerator>,
+) -> ReputationService {
+    ReputationService::new(
+        Arc::clone(&stores.fingerprints),
+        Arc::clone(&stores.bans),
+        Arc::clone(clock),
+        Arc::clone(ids),
+        settings.reputation.clone(),
+        settings.client.trusted_proxies.clone(),
+    )
+}
+
+fn anomalies(stores: &Stores, clock: &Arc<dyn Clock>, ids: &Arc<dyn IdGenerator>) -> AnomalyDetectionService {
+    AnomalyDetectionService::new(
+        Arc::clone(&stores.thresholds),
+        Arc::clone(&stores.anomalies),
+        Vec::new(),
+        Arc::clone(clock),
+        Arc::clone(ids),
+        MonitorPolicy::default(),
+    )
 }
