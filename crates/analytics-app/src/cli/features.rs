@@ -17,13 +17,13 @@ use serde::Serialize;
 
 use super::progress::Progress;
 use super::replay::{inputs, refused, wired};
-use crate::zone::Zone;
 use super::settings::{SettingsArgs, seconds};
 use super::{CliError, Format, write_json};
 use crate::export::{self, Dataset, Export, ExportOptions, FeatureSink, LabelFile, LabelSelection, Split};
 use crate::ingest::source::Blocks;
 use crate::replay::Replay;
 use crate::wiring::{self, Stores};
+use crate::zone::Zone;
 
 /// The commands of `analytics features`.
 #[derive(Debug, Clone, clap::Subcommand)]
