@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use analytics_domain::engagement::PageTokenKey;
+use analytics_domain::features::FeatureExtractionConfig;
 use analytics_domain::request::InvalidSite;
 use analytics_domain::usage::PriceTable;
+use analytics_domain::visit::VisitPolicy;
 use analytics_ports::{AlertSink, Clock, GeoLocator, IdGenerator};
 use axum::Router;
 use chrono::{DateTime, Utc};
@@ -14,7 +16,6 @@ use parking_lot::Mutex;
 use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
 
-use crate::anomaly::MonitorPolicy;
 use crate::config::Settings;
 use crate::http::layer::AnalyticsLayer;
 use crate::http::{self, Service, ServiceParts};
@@ -25,7 +26,10 @@ use crate::live::snapshot::SnapshotFile;
 use crate::live::verify::CrawlerVerifier;
 use crate::live::{Keys, LiveSink, LiveTraffic, Tokens};
 use crate::services::engagement::EngagementRules;
-use crate::services::{AnalyticsService, AnomalyDetectionService, EngagementService, ReputationService};
+use crate::services::jobs::{JobDriver, JobOutcome, JobRunner};
+use crate::services::{
+    AnalyticsService, AnomalyDetectionService, AnomalyPolicy, EngagementService, ReputationService,
+};
 use crate::system::{SystemClock, SystemIds};
 use crate::wiring::{self, Stores};
 
@@ -50,18 +54,21 @@ pub struct Analytics {
     /// Held, so that no other service writes in it.
     _state: Option<StateDir>,
     turned: Mutex<Option<DateTime<Utc>>>,
+    jobs: tokio::sync::Mutex<JobDriver>,
 }
 
-/// An [`Analytics`] whose stores are told by themselves, once a second.
+/// An [`Analytics`] that does what is due by itself: it tells the stores once a second, looks for anomalies in each minute,
+/// and runs jobs of upkeep.
 pub struct Running {
     analytics: Arc<Analytics>,
-    upkeep: JoinHandle<()>,
+    upkeep: [JoinHandle<()>; 3],
 }
 
 /// What an [`Analytics`] is to be made of. Everything has a default: rules as documented, stores in memory, the
 /// machine's clock, keys that end with the process.
 pub struct AnalyticsBuilder {
     settings: Settings,
+    rules: Option<VisitPolicy>,
     stores: Option<Stores>,
     clock: Arc<dyn Clock>,
     ids: Option<Arc<dyn IdGenerator>>,
@@ -97,6 +104,7 @@ impl Analytics {
     pub fn builder() -> AnalyticsBuilder {
         AnalyticsBuilder {
             settings: Settings::default(),
+            rules: None,
             stores: None,
             clock: Arc::new(SystemClock),
             ids: None,
@@ -165,11 +173,21 @@ impl Analytics {
         }
     }
 
+    /// Runs the jobs of upkeep that are due, and answers how long none is.
+    pub async fn run_due_jobs(&self) -> Duration {
+        let mut jobs = self.jobs.lock().await;
+        for report in jobs.run_due().await {
+            if let JobOutcome::Interrupted { reason, .. } = &report.outcome {
+                tracing::warn!(job = %report.job, %reason, "a job was interrupted; it is tried again");
+            }
+        }
+        jobs.until_due()
+    }
+
     /// Tells the stores all that moved, and waits until what is queued is in the store or in the spill file.
     pub async fn close(self) -> IngestCounters {
         self.tick();
         self.keep_standings().await;
-        self.drain.close().await
         let counters = self.drain.close().await;
         self.service.engagement().settle().await;
         counters
@@ -181,6 +199,12 @@ impl AnalyticsBuilder {
     #[must_use]
     pub fn settings(self, settings: Settings) -> Self {
         Self { settings, ..self }
+    }
+
+    /// Rules other than those of the settings, such as with a model.
+    #[must_use]
+    pub fn rules(self, rules: VisitPolicy) -> Self {
+        Self { rules: Some(rules), ..self }
     }
 
     /// These stores.
@@ -257,7 +281,7 @@ impl AnalyticsBuilder {
     pub fn start(self) -> Result<Running, StartError> {
         let analytics = Arc::new(self.build()?);
         let told = Arc::clone(&analytics);
-        let upkeep = tokio::spawn(async move {
+        let telling = tokio::spawn(async move {
             let mut seconds = tokio::time::interval(Duration::from_secs(1));
             seconds.set_missed_tick_behavior(MissedTickBehavior::Delay);
             for second in 1_u64.. {
@@ -269,6 +293,19 @@ impl AnalyticsBuilder {
                 told.service.engagement().settle().await;
             }
         });
+        let watched = Arc::clone(&analytics);
+        let watching = tokio::spawn(async move {
+            let feed = Arc::clone(watched.live().feed());
+            watched.service.anomalies().run(&feed, std::future::pending()).await;
+        });
+        let kept = Arc::clone(&analytics);
+        let keeping = tokio::spawn(async move {
+            loop {
+                let pause = kept.run_due_jobs().await;
+                tokio::time::sleep(pause.max(Duration::from_secs(1))).await;
+            }
+        });
+        let upkeep = [telling, watching, keeping];
         Ok(Running { analytics, upkeep })
     }
 
@@ -307,7 +344,7 @@ impl AnalyticsBuilder {
         let sink = Arc::new(LiveSink::new(stores.clone(), reputation.clone(), Arc::clone(&clock)));
         let (queue, drain) = Ingest::start(sink, spill, self.queue);
         let mut live = LiveTraffic::new(
-            settings.visit(),
+            self.rules.unwrap_or_else(|| settings.visit()),
             settings.live()?,
             settings.live.capacity as usize,
             Arc::clone(&keys),
@@ -344,14 +381,16 @@ impl AnalyticsBuilder {
             PageTokenKey::of_secret(&keys.page_token_seal()),
             rules,
         );
-        let anomalies = AnomalyDetectionService::new(
-            Arc::clone(&stores.thresholds),
-            Arc::clone(&stores.anomalies),
-            self.alerts,
+        let extraction = stores.extraction(FeatureExtractionConfig::default());
+        let jobs = JobRunner::new(
+            stores.jobs(),
+            Arc::clone(&stores.leaders),
             Arc::clone(&clock),
-            Arc::clone(&ids),
-            MonitorPolicy::default(),
+            settings.job_policies(),
         );
+        let jobs = JobDriver::new(jobs.with_extraction(Arc::new(extraction)), settings.job_schedule());
+        let ports = stores.anomaly_ports(self.alerts, Arc::clone(&clock), Arc::clone(&ids));
+        let anomalies = AnomalyDetectionService::new(ports, AnomalyPolicy::default());
         let service = Service::new(ServiceParts {
             stores,
             live: Arc::new(live),
@@ -369,7 +408,15 @@ impl AnalyticsBuilder {
             on_loopback: self.on_loopback,
         });
         let service = Arc::new(service);
-        Ok(Analytics { service, keys, clock, drain, _state: self.state, turned: Mutex::new(None) })
+        Ok(Analytics {
+            service,
+            keys,
+            clock,
+            drain,
+            _state: self.state,
+            turned: Mutex::new(None),
+            jobs: tokio::sync::Mutex::new(jobs),
+        })
     }
 }
 
@@ -398,12 +445,14 @@ impl Running {
     /// Stops telling by itself, and closes: see [`Analytics::close`].
     ///
     /// # Panics
-    /// Never: nobody else holds it once the task has ended.
+    /// Never: nobody else holds it once the tasks have ended.
     pub async fn close(self) -> IngestCounters {
-        self.upkeep.abort();
-        // It was told to end; that it did is all that is waited for.
-        let _ = self.upkeep.await;
-        let analytics = Arc::into_inner(self.analytics).expect("the task that shared it has ended");
+        for task in self.upkeep {
+            task.abort();
+            // It was told to end; that it did is all that is waited for.
+            let _ = task.await;
+        }
+        let analytics = Arc::into_inner(self.analytics).expect("the tasks that shared it have ended");
         analytics.close().await
     }
 }

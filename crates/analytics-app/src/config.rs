@@ -294,7 +294,11 @@ struct Written {
     replay: ReplaySettings,
     live: LiveSettings,
     privacy: PrivacyPolicy,
-    BeaconPolicy, beacons:, engagement:, EngagementPolicy, jobs:, JobSettings, model:, ModelSettings, retention:, RetentionPolicy,
+    retention: RetentionPolicy,
+    jobs: JobSettings,
+    beacons: BeaconPolicy,
+    engagement: EngagementPolicy,
+    model: ModelSettings,
 }
 
 /// The file that errors may be about.

@@ -11,7 +11,10 @@ use analytics_inmemory::{
     StoreStats,
 };
 use analytics_ports::{
-    AlertSink, AnalyticsQueryRepository, AnomalyEventRepository, AnomalyThresholdRepository, AuditRepository, BanRepository, Clock, CoreStatsRepository, EngagementRepository, ErasureRepository, EventRepository, FingerprintRepository, IdGenerator, LabelRepository, LeaderLock, MlFeaturesRepository, PartitionUpkeep, RequestRepository, SessionRepository, UsageRepository,
+    AlertSink, AnalyticsQueryRepository, AnomalyEventRepository, AnomalyThresholdRepository, AuditRepository,
+    BanRepository, Clock, CoreStatsRepository, EngagementRepository, ErasureRepository, EventRepository,
+    FingerprintRepository, IdGenerator, LabelRepository, LeaderLock, MlFeaturesRepository, PartitionUpkeep,
+    RequestRepository, SessionRepository, UsageRepository,
 };
 use analytics_postgres::{MigrateError, Migrated, OpenError, PostgresOptions, PostgresStore};
 

@@ -56,6 +56,13 @@ impl LiveFeed {
         counted.keep(over);
     }
 
+    /// Counts a ban of this actor that began.
+    pub fn ban(&self, actor: Actor, now: DateTime<Utc>) {
+        let mut counted = self.counted.lock();
+        let over = counted.tally.ban(actor, now);
+        counted.keep(over);
+    }
+
     /// Counts what a request to an AI provider cost, on behalf of this actor.
     pub fn cost(&self, actor: Actor, cost: RequestCost, now: DateTime<Utc>) {
         let mut counted = self.counted.lock();

@@ -115,6 +115,13 @@ impl MinuteTally {
         over
     }
 
+    /// Counts a ban that began, and gives the minute that is over by `now`.
+    pub fn ban(&mut self, actor: Actor, now: DateTime<Utc>) -> Option<CountedMinute> {
+        let over = self.close_before(now);
+        self.counts[actor as usize].bans += 1;
+        over
+    }
+
     /// Counts what a request to an AI provider cost, and gives the minute that is over by `now`.
     pub fn cost(&mut self, actor: Actor, cost: RequestCost, now: DateTime<Utc>) -> Option<CountedMinute> {
         let over = self.close_before(now);

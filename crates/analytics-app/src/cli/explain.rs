@@ -62,7 +62,7 @@ fn kept(args: &ExplainArgs, url: &str) -> Result<Explanation, CliError> {
         stores.requests,
         stores.labels,
         stores.audit,
-        settings.visit().detector,
+        super::settings::rules(&settings)?.detector,
     );
     let found = runtime.block_on(service.explain(args.session)).map_err(CliError::failed)?;
     found.ok_or_else(|| CliError::Failed(anyhow!("no session {} in this store", args.session)))
@@ -101,74 +101,6 @@ fn replayed(args: &ExplainArgs) -> Result<Explanation, CliError> {
         ))
     })?;
     Ok(Explanation::of(&detector, session))
-        )));
-    };
-    let explanation = Explanation {
-        categories: category_sums(&detector, &session.session["signals"]),
-        rule: rule(&detector),
-        session,
-    };
-    match args.format {
-        Format::Json => write_json(out, &explanation),
-        Format::Text => out.write_all(render(&explanation).as_bytes()).map_err(CliError::failed),
-    }
-}
-
-fn category_sums(detector: &BehavioralBotDetector, signals: &Value) -> Vec<CategorySum> {
-    let signals = signals.as_array().map(Vec::as_slice).unwrap_or_default();
-    let mut sums = Vec::<CategorySum>::new();
-    for signal in signals {
-        let name = signal["category"].as_str().unwrap_or_default();
-        let points = signal["points"].as_f64().unwrap_or(0.0);
-        let Some(category) = CATEGORIES.into_iter().find(|category| category.as_str() == name) else {
-            continue;
-        };
-        if let Some(sum) = sums.iter_mut().find(|sum| sum.category == category.as_str()) {
-            sum.points += points;
-        } else {
-            let cap = match detector.policy() {
-                DetectorPolicy::Categories(policy) => Some(cap(policy, category)),
-                DetectorPolicy::SevenSignal(_) => None,
-            };
-            sums.push(CategorySum { category: category.as_str(), points, cap, counted: 0.0 });
-        }
-    }
-    for sum in &mut sums {
-        sum.counted = sum.cap.map_or(sum.points, |cap| sum.points.min(cap));
-    }
-    sums
-}
-
-fn cap(policy: &CategoryPolicy, category: Category) -> f64 {
-    let cap = match category {
-        Category::Declared => policy.declared.cap,
-        Category::Impostor => policy.impostor.cap,
-        Category::BrowserAge => policy.browser_age.cap,
-        Category::Headless => policy.headless.cap,
-        Category::Volume => policy.volume.cap,
-        Category::Timing => policy.timing.cap,
-        Category::Walk => policy.walk.cap,
-        Category::Resources => policy.resources.cap,
-        Category::Form => policy.form.cap,
-        Category::Referrer => policy.referrer.cap,
-        Category::Probing => policy.probing.cap,
-        Category::Cohort => policy.cohort.cap,
-        Category::PrivacyCompatible => policy.privacy.cap,
-        Category::Engagement => policy.engagement.cap,
-        Category::Reputation => policy.reputation.cap,
-        Category::Model => policy.model.cap,
-    };
-    cap.get()
-}
-
-const fn rule(detector: &BehavioralBotDetector) -> &'static [&'static str] {
-    match detector.policy() {
-        DetectorPolicy::Categories(_) => &[
-            "score = 100 * (1 - e^(-counted points / scale)); a decisive fact makes it at least the decisive score.",
-            "A bot needs two categories that speak, or a decisive fact.",
-        ],
-        DetectorPolicy::SevenSignal(_) => &["score = the sum of the points, at most 100."],
-    }
 }
 
 fn render(explanation: &Explanation) -> String {
@@ -258,7 +190,6 @@ fn signals(out: &mut String, session: &Value, explanation: &Explanation) {
     }
 }
 
-fn levels(out: &mut String, watched: &WatchedSession, kept: Option<&KeptBeside>) {
 /// What the model found, and which features moved it.
 fn model(out: &mut String, found: &Value) {
     let Some(probability) = found["probability"].as_f64() else { return };
@@ -274,7 +205,7 @@ fn model(out: &mut String, found: &Value) {
     let _ = writeln!(out, "  moved (logarithm of the odds) by {}", moved.join(", "));
 }
 
-fn levels(out: &mut String, watched: &WatchedSession) {
+fn levels(out: &mut String, watched: &WatchedSession, kept: Option<&KeptBeside>) {
     let _ = writeln!(
         out,
         "\nThrottle levels (highest: {})",
@@ -388,24 +319,6 @@ fn figure(number: f64) -> String {
 
 /// The place of the level among the columns of requests.
 const LEVEL: usize = 1;
-const CATEGORIES: [Category; Category::COUNT] = [
-    Category::Declared,
-    Category::Impostor,
-    Category::BrowserAge,
-    Category::Headless,
-    Category::Volume,
-    Category::Timing,
-    Category::Walk,
-    Category::Resources,
-    Category::Form,
-    Category::Referrer,
-    Category::Probing,
-    Category::Cohort,
-    Category::PrivacyCompatible,
-    Category::Engagement,
-    Category::Reputation,
-    Category::Model,
-];
 
 #[cfg(test)]
 mod tests {

@@ -1,5 +1,6 @@
 //! `analytics jobs`: upkeep by hand. `analytics sessions cleanup` is one of the jobs under a name of its own.
 
+use analytics_domain::features::FeatureExtractionConfig;
 use std::fmt::Write as _;
 use std::io::Write;
 use std::str::FromStr;
@@ -104,6 +105,8 @@ pub(super) fn run_jobs(jobs: &[Job], args: &UpkeepArgs, out: &mut dyn Write) -> 
     let stores = opened.stores.jobs();
     let leaders = Arc::clone(&opened.stores.leaders);
     let runner = JobRunner::new(stores, leaders, Arc::new(SystemClock), settings.job_policies());
+    let extraction = opened.stores.extraction(FeatureExtractionConfig::default());
+    let runner = runner.with_extraction(Arc::new(extraction));
     let reports: Vec<JobReport> = jobs.iter().map(|job| opened.runtime.block_on(runner.run(*job))).collect();
     match args.format {
         Format::Json => write_json(out, &reports.iter().map(told).collect::<Vec<_>>())?,

@@ -9,10 +9,10 @@ mod classify_ua;
 mod config_show;
 mod data;
 mod explain;
+mod features;
 mod fingerprints;
 mod jobs;
 mod label;
-mod features;
 mod migrate;
 mod progress;
 mod replay;
@@ -114,8 +114,10 @@ enum Command {
     Jobs {
         #[command(subcommand)]
         command: jobs::JobsCommand,
+    },
     /// Shows the catalogue of features, and writes features of sessions as training data
     Features {
+        #[command(subcommand)]
         command: features::FeaturesCommand,
     },
     /// Shows the configuration

@@ -23,6 +23,7 @@ use super::access::Ingest;
 use super::extract::Json;
 use super::problem::Problem;
 use super::state::Service;
+use crate::anomaly::Actor;
 
 /// One request to an AI provider.
 #[derive(Deserialize, ToSchema)]
@@ -171,6 +172,12 @@ pub(super) async fn ai_requests(
     let now = service.clock().now();
     let read = read(told, |told| told.record(&service, now))?;
     let new = service.stores().usage.record_ai_requests(&read, now).await;
+    if new.as_ref().is_ok_and(|new| *new == read.len() as u64) {
+        for cost in read.iter().filter_map(|request| request.cost) {
+            // Whose request it was is the host's to know; what is told is told for people.
+            service.live().feed().cost(Actor::People, cost, now);
+        }
+    }
     answer(read.len(), new)
 }
 

@@ -12,6 +12,7 @@ use chrono::{DateTime, Utc};
 use super::record::LiveRecord;
 use super::session::LiveSession;
 use super::traffic::{LiveTraffic, whole};
+use crate::anomaly::Actor;
 use crate::replay::verdict_of;
 
 impl LiveTraffic {
@@ -44,6 +45,13 @@ impl LiveTraffic {
                 BannedPart::Network(network) => Some(BanSubject::Network(network.network())),
                 BannedPart::Fingerprint(key) => self.fingerprint(key).map(BanSubject::Fingerprint),
             };
+            let class = match part {
+                BannedPart::Network(_) => None,
+                BannedPart::Fingerprint(key) => {
+                    self.traffic.visitor(key, |visitor| visitor.assessment().class)
+                }
+            };
+            self.feed.ban(class.map_or(Actor::Bots, Actor::of), now);
             if let Some(subject) = subject {
                 self.offer(LiveRecord::Ban(Box::new(term.of(self.ids.ban_id(term.from), subject))));
             }

@@ -28,6 +28,7 @@ use super::policy::LivePolicy;
 use super::record::LiveRecord;
 use super::seen::Seen;
 use super::session::LiveSession;
+use crate::anomaly::{LiveFeed, Moment};
 use crate::ingest::queue::Ingest;
 use crate::replay::{Agent, client_of, declared_of};
 use crate::services::TrafficService;
@@ -45,6 +46,8 @@ pub struct LiveTraffic {
     /// Sessions that moved since the stores were told last.
     pub(super) moved: Mutex<Vec<Arc<LiveSession>>>,
     pub(super) counters: Counters,
+    /// What is watched for anomalies.
+    pub(super) feed: Arc<LiveFeed>,
 }
 
 /// Says whether a declared crawler comes from its operator's addresses, without waiting.
@@ -85,6 +88,8 @@ pub struct Pending {
     /// Where it is a page view: the full URL.
     url: Option<Box<str>>,
     page_view: bool,
+    /// What the session is taken for, whether it began with this request, and whether its visitor was not known before.
+    came: (Class, bool, bool),
 }
 
 /// How a request was answered, as far as that is known.
@@ -149,6 +154,7 @@ impl LiveTraffic {
             queue,
             moved: Mutex::default(),
             counters: Counters::default(),
+            feed: Arc::default(),
         }
     }
 
@@ -221,7 +227,8 @@ impl LiveTraffic {
 
     /// Takes the answer to a request, and queues its row. Whoever does not know the answer says so by the default.
     pub fn answered(&self, pending: Pending, answer: Answer, now: DateTime<Utc>) {
-        let Pending { session, told, mut record, url, page_view } = pending;
+        let Pending { session, told, mut record, url, page_view, came: (class, opened, new_fingerprint) } =
+            pending;
         if page_view && !told {
             session.told.store(false, Ordering::Relaxed);
         }
@@ -230,6 +237,16 @@ impl LiveTraffic {
         record.duration_us = answer.duration_us.filter(|&duration| duration <= MOST);
         record.charged = record.kind.is_charged(record.status);
         let refused = matches!(record.decision, RequestDecision::Refused(_));
+        let moment = Moment {
+            class,
+            charged: record.charged,
+            opened,
+            new_fingerprint,
+            status: record.status.filter(|_| !refused),
+            duration_us: record.duration_us,
+            bans: 0,
+        };
+        self.feed.request(&moment, now);
         let Ok(row) = RequestRow::try_from(*record) else {
             // Before 1970 there are no ids; a clock that wrong has been told by then.
             self.counters.rows_dropped.fetch_add(1, Ordering::Relaxed);
@@ -322,6 +339,11 @@ impl LiveTraffic {
     /// What the engine had to let go.
     pub fn evicted(&self) -> ShardCounters {
         self.traffic.counters()
+    }
+
+    /// The figures of live traffic, for whoever looks for anomalies.
+    pub const fn feed(&self) -> &Arc<LiveFeed> {
+        &self.feed
     }
 
     /// What came so far.
@@ -464,6 +486,7 @@ impl LiveTraffic {
                 record: Box::new(record),
                 url,
                 page_view: step.page_view,
+                came: (class, step.opened, step.new_visitor),
             },
         }
     }

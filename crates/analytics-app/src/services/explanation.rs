@@ -226,6 +226,7 @@ fn cap(policy: &CategoryPolicy, category: Category) -> f64 {
         Category::PrivacyCompatible => policy.privacy.cap,
         Category::Engagement => policy.engagement.cap,
         Category::Reputation => policy.reputation.cap,
+        Category::Model => policy.model.cap,
     };
     cap.get()
 }
@@ -256,6 +257,7 @@ const CATEGORIES: [Category; Category::COUNT] = [
     Category::PrivacyCompatible,
     Category::Engagement,
     Category::Reputation,
+    Category::Model,
 ];
 
 #[cfg(test)]

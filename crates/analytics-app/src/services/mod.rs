@@ -32,13 +32,13 @@ pub use anomaly::{
 pub use audited::{AuditedError, Author};
 pub use ban_list::{BanList, BanListFormat, UnknownBanListFormat};
 pub use detection::BehavioralDetectionService;
+pub use engagement::EngagementService;
 pub use erasure::{ErasureInterrupted, ErasureService, ErasureSubject};
 pub use explanation::{CategorySum, Explanation, ExplanationService, KeptBeside};
+pub use feature_extraction::FeatureExtractionService;
 pub use labels::{ClearedAsHuman, ImportInterrupted, ImportReport, LabelAnswer, LabelService, NewLabel};
 pub use moderation::ModerationService;
 pub use operator::{InvalidOperator, Operator};
-pub use engagement::EngagementService;
-pub use feature_extraction::FeatureExtractionService;
 pub use recording::{QueueSink, RecordedSessions, RecordingService, SessionWithRequests, StoreSink};
 pub use reports::{Report, ReportBefore, ReportData, ReportError, ReportRequest, ReportService};
 pub use reputation::{BanAnswer, ClearedFingerprint, ReputationService};

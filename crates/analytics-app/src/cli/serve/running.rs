@@ -34,6 +34,7 @@ pub(super) async fn serve(
     }
     let mut builder = Analytics::builder()
         .settings(settings.clone())
+        .rules(rules(settings)?)
         .stores(stores)
         .on_loopback(args.listen.ip().is_loopback());
     if let Some(path) = &args.state_dir {
@@ -87,54 +88,4 @@ async fn open(args: &ServeArgs, settings: &Settings) -> Result<Stores, CliError>
     }
     let rows = NonZeroU32::new(settings.live.memory_rows).expect("the settings hold that it is not 0");
     Ok(wiring::in_memory(rows).0)
-}
-
-fn traffic(
-    args: &ServeArgs,
-    settings: &Settings,
-    keys: &Arc<Keys>,
-    ids: &Arc<dyn IdGenerator>,
-    queue: &Ingest<LiveRecord>,
-) -> Result<LiveTraffic, CliError> {
-    let policy = settings.live().map_err(CliError::usage)?;
-    let capacity = settings.live.capacity as usize;
-    let live = LiveTraffic::new(
-        rules(settings)?,
-        policy,
-        capacity,
-        Arc::clone(keys),
-        Arc::clone(ids),
-        queue.clone(),
-    );
-    match args.geoip.as_deref() {
-        Some(path) => Ok(live.with_geo(Arc::new(open_geo(path)?))),
-        None => Ok(live),
-    }
-}
-
-fn reputation(
-    stores: &Stores,
-    settings: &Settings,
-    clock: &Arc<dyn Clock>,
-    ids: &Arc<dyn IdGenerator>,
-) -> ReputationService {
-    ReputationService::new(
-        Arc::clone(&stores.fingerprints),
-        Arc::clone(&stores.bans),
-        Arc::clone(clock),
-        Arc::clone(ids),
-        settings.reputation.clone(),
-        settings.client.trusted_proxies.clone(),
-    )
-}
-
-fn anomalies(stores: &Stores, clock: &Arc<dyn Clock>, ids: &Arc<dyn IdGenerator>) -> AnomalyDetectionService {
-    AnomalyDetectionService::new(
-        Arc::clone(&stores.thresholds),
-        Arc::clone(&stores.anomalies),
-        Vec::new(),
-        Arc::clone(clock),
-        Arc::clone(ids),
-        MonitorPolicy::default(),
-    )
 }

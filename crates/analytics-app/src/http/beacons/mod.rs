@@ -63,7 +63,6 @@ struct Sent(Bytes);
 /// What became of one beacon or event.
 #[derive(Serialize, ToSchema)]
 #[serde(rename = "BeaconAnswer")]
-#[expect(dead_code, reason = "it describes the answer of the service")]
 pub(super) struct AnswerSchema {
     /// `kept`, `unbound`, `known` or `refused`.
     result: String,
@@ -94,7 +93,7 @@ impl FromRequestParts<Arc<Service>> for Caller {
     }
 }
 
-impl<S: Sync> FromRequest<S> for Sent {
+impl<S: Send + Sync> FromRequest<S> for Sent {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {

@@ -1,25 +1,18 @@
-//! What features cost: extracting those of a session, scoring them by a model, writing them.
+//! How fast features are written: against the crate `parquet` alone, writing the same columns.
 //!
 //! ```text
-//! cargo bench -p analytics-app --features parquet --bench features
-//! python crates/analytics-app/benches/features.py data.parquet     # beside LightGBM's own scoring
+//! cargo bench -p analytics-app --features parquet --bench export
 //! ```
-//!
-//! With a model and rows as arguments, as the script gives them, it prints what one score of them costs.
-
 #![expect(clippy::print_stdout, reason = "a benchmark shows its result")]
 
 mod support;
 
-use std::hint::black_box;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use analytics_app::export::{Dataset, Export, ExportOptions, LabelFile};
 use analytics_app::ingest::source::Input;
-use analytics_app::models;
 use analytics_app::replay::{RecordSink, Replay, ReplayOptions};
 use analytics_app::services::feature_extraction::extraction_of;
-use analytics_domain::features::{FeatureExtractionConfig, FeatureFold, FeatureRequest, ZoneOffset};
 use analytics_domain::request_row::RequestRow;
 use analytics_domain::session::AnalyticsSession;
 use analytics_ports::StoreError;
@@ -29,60 +22,11 @@ fn main() {
     if !wanted() {
         return;
     }
-    let files: Vec<PathBuf> =
-        std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).map(PathBuf::from).collect();
-    if let [model, rows] = files.as_slice() {
-        return score(model, rows);
-    }
     let sessions = sample();
-    extract(&sessions);
     write(&sessions);
 }
 
 type Session = (AnalyticsSession, Vec<RequestRow>);
-
-/// What one fold of a request and one extraction cost, over the sessions of the sample.
-fn extract(sessions: &[Session]) {
-    let config = FeatureExtractionConfig::default();
-    let requests: usize = sessions.iter().map(|(_, rows)| rows.len()).sum();
-    let folding = rounds(|| {
-        nanoseconds_each(requests, || {
-            for (_, rows) in sessions {
-                let mut fold = FeatureFold::new(ZoneOffset::default());
-                for row in rows {
-                    fold.observe(&FeatureRequest::of(row), row.at().timestamp_micros());
-                }
-                black_box(&fold);
-            }
-        })
-    });
-    let whole = rounds(|| {
-        nanoseconds_each(sessions.len(), || {
-            for (session, rows) in sessions {
-                black_box(extraction_of(&config, session, rows, &[], session.record().last_activity_at));
-            }
-        })
-    });
-    let mean = requests as f64 / sessions.len() as f64;
-    println!("fold of one request           {folding:>10.0} ns");
-    println!("extraction of one session     {whole:>10.0} ns  ({mean:.1} requests; fold, vector and row)");
-}
-
-/// What one score costs. Rows are lines of numbers by the catalogue, empty where one is missing.
-fn score(model: &Path, rows: &Path) {
-    let model = models::read(model).expect("the model is read");
-    let text = std::fs::read_to_string(rows).expect("the rows are read");
-    let rows: Vec<Vec<Option<f64>>> =
-        text.lines().map(|line| line.split(',').map(|field| field.parse().ok()).collect()).collect();
-    let one = rounds(|| {
-        nanoseconds_each(rows.len(), || {
-            for row in &rows {
-                black_box(model.score(row));
-            }
-        })
-    });
-    println!("score {one:.1} ns");
-}
 
 /// Rows a second of an export as Parquet, and of writing the same columns with the crate alone.
 #[cfg(feature = "parquet")]

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Scores single rows by 100 trees with LightGBM itself and with `benches/features.rs`, in one run.
 
-    python crates/analytics-app/benches/features.py data.parquet
+    python crates/analytics-domain/benches/score.py data.parquet
 
 LightGBM is called through its C interface, one row a call, prepared beforehand (`SingleRowFast`), which is the fastest that
 it has; and through its Python class, which is what most people call.
@@ -79,7 +79,7 @@ def main():
         booster = lgb.Booster(model_file=model)
         theirs, empty = fast(booster, rows)
         slow = by_class(booster, rows)
-        command = ["cargo", "bench", "-q", "-p", "analytics-app", "--bench", "features", "--", model, lines]
+        command = ["cargo", "bench", "-q", "-p", "analytics-domain", "--bench", "features", "--", model, lines]
         said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     ours = float(re.search(r"score ([0-9.]+) ns", said).group(1))
     print(json.dumps({
