@@ -76,11 +76,11 @@ fn the_verdict_is_a_column_only_where_it_was_asked_for() {
 #[test]
 fn labels_are_read_from_csv_and_json_and_bad_rows_are_told_by_line() {
     let csv = "session_id,class,source,confidence\n\
-        00000000-0000-0000-0000-000000000001,bot,manual,90\n\
+        00000000000000000000000000000001,bot,manual,90\n\
         nonsense,bot,manual,90\n\
-        00000000-0000-0000-0000-000000000002,robot,,\n\
-        00000000-0000-0000-0000-000000000003,human,,101\n";
-    let json = "{\"session_id\":\"00000000-0000-0000-0000-000000000004\",\"class\":\"human\"}\n{\n";
+        00000000000000000000000000000002,robot,,\n\
+        00000000000000000000000000000003,human,,101\n";
+    let json = "{\"session_id\":\"00000000000000000000000000000004\",\"class\":\"human\"}\n{\n";
     let mut labels = LabelFile::default();
     labels.add(file(csv).path()).unwrap();
     labels.add(file(json).path()).unwrap();

@@ -19,6 +19,7 @@ mod reports;
 mod reputation;
 mod request;
 pub mod server;
+mod features;
 mod sessions;
 mod state;
 #[cfg(test)]
@@ -78,6 +79,7 @@ pub fn router(service: Arc<Service>) -> Router {
         .routes(routes!(sessions::get))
         .routes(routes!(sessions::end))
         .routes(routes!(sessions::revoke))
+        .routes(routes!(features::features))
         .routes(routes!(reputation::fingerprints))
         .routes(routes!(reputation::flag))
         .routes(routes!(reputation::clear))

@@ -87,6 +87,7 @@ async fn every_way_to_say_what_is_asked_for_is_understood() {
 #[case::usage("POST", "/v1/tasks", Scope::Ingest)]
 #[case::report("GET", "/v1/reports/traffic-summary", Scope::Admin)]
 #[case::sessions("GET", "/v1/sessions", Scope::Admin)]
+#[case::features("GET", "/v1/features", Scope::Admin)]
 #[case::fingerprints("GET", "/v1/fingerprints", Scope::Admin)]
 #[case::bans("GET", "/v1/bans", Scope::Admin)]
 #[case::thresholds("GET", "/v1/anomaly/thresholds", Scope::Admin)]
@@ -175,6 +176,9 @@ async fn what_was_decided_is_told_in_sessions_reports_and_metrics() {
     );
     let id = session["id"].as_str().unwrap();
     assert_eq!(&bench.read(&format!("/v1/sessions/{id}")).await, session);
+    let features = bench.read(&format!("/v1/features?session={id}")).await;
+    assert_eq!((&features["requests"], &features["features"]["page_views"]), (&json!(3), &json!(2.0)));
+    assert_eq!(features["features"]["total_clicks"], json!(null), "no beacon came");
     let report = bench.read("/v1/reports/traffic-summary?from=2026-05-28&to=2026-05-29&compare=true").await;
     assert_eq!(report["data"]["people"]["page_views"], json!(2));
     let bots = bench.read("/v1/sessions?class=declared_bot&limit=1").await;

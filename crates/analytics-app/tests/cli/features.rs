@@ -125,7 +125,7 @@ fn wrong_calls_and_bad_labels_are_told_and_leave_nothing_behind() {
 #[test]
 fn labels_of_unknown_sessions_and_bad_rows_are_counted_on_the_card() {
     let folder = tempfile::tempdir().unwrap();
-    let text = b"session_id,class\n00000000-0000-0000-0000-000000000001,bot\nnonsense,bot\n";
+    let text = b"session_id,class\n00000000000000000000000000000001,bot\nnonsense,bot\n";
     let labels = file(text, "labels.csv");
     let ran = export(&folder.path().join("f.csv"), &["--labels", labels.path.to_str().unwrap()]);
     assert_eq!(ran.status, 0);
