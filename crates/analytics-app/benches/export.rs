@@ -134,7 +134,8 @@ mod bare {
                 Column::Whole(..) => Physical::INT64,
                 Column::Real(..) => Physical::DOUBLE,
             };
-            let field = Type::primitive_type_builder(&format!("c{at}"), physical);
+            let name = format!("c{at}");
+            let field = Type::primitive_type_builder(&name, physical);
             Arc::new(field.with_repetition(Repetition::OPTIONAL).build().expect("it is a type"))
         });
         let schema =

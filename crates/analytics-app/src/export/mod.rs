@@ -18,7 +18,7 @@ mod tests;
 mod text;
 mod write;
 
-pub use card::{Card, FeatureCard, LeakageChecks, PartCard};
+pub use card::{Card, FeatureCard, LeakageChecks, LeftOut, PartCard};
 pub use gather::{Dataset, FeatureSink, Gathered};
 pub use labels::{LabelFile, LabelProblem, LabelSelection};
 pub use split::{Part, Split, SplitCounts};

@@ -124,11 +124,11 @@ impl Caller {
     ///
     /// # Errors
     /// The refusal, where limits bind.
-    fn views(&self, service: &Service, page: ToldPage<'_>) -> Result<Option<SessionId>, Response> {
+    fn views(&self, service: &Service, page: ToldPage<'_>) -> Result<Option<SessionId>, Box<Response>> {
         self.request(service, |request| {
             let Ok(decided) = service.live().decide_told(request, page) else { return Ok(None) };
             let admitted = decided.answer.is_admitted();
-            let refused = (!admitted).then(|| refusal(&decided.answer, decided.fields.as_ref()));
+            let refused = (!admitted).then(|| Box::new(refusal(&decided.answer, decided.fields.as_ref())));
             let status = Some(if admitted { 200 } else { 429 });
             service.live().answered(decided.pending, Answer { status, ..Answer::default() }, request.at);
             refused.map_or(Ok(Some(decided.session)), Err)
@@ -176,7 +176,7 @@ async fn page_token(service: State, caller: Caller, Sent(body): Sent) -> Result<
     };
     let session = match caller.views(&service, page) {
         Ok(session) => session,
-        Err(refusal) => return Ok(refusal),
+        Err(refusal) => return Ok(*refusal),
     };
     match service.engagement().page_token(session, &request).await {
         Ok(token) => Ok(axum::Json(token).into_response()),
@@ -290,7 +290,7 @@ async fn pixel(service: State, caller: Caller) -> Response {
         if service.engagement().accepts(page.url).is_ok() {
             session = match caller.views(&service, page) {
                 Ok(session) => session,
-                Err(refusal) => return refusal,
+                Err(refusal) => return *refusal,
             };
         }
         // Whoever shows the pixel can do nothing about what is wrong; the service counts it.

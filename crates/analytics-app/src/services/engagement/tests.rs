@@ -23,7 +23,7 @@ async fn a_beacon_with_the_token_of_its_page_is_kept_bound_and_counted_in_its_se
     let bench = Bench::new().await;
     let token = bench.token(PAGE).await;
     bench.clock.advance(TimeDelta::seconds(20));
-    let taken = bench
+    let told = bench
         .take(
             None,
             &json!({"token": token, "page_url": PAGE, "time_on_page_ms": 20_000,
@@ -31,11 +31,11 @@ async fn a_beacon_with_the_token_of_its_page_is_kept_bound_and_counted_in_its_se
         "viewport_width": 1_280, "viewport_height": 720.9}),
         )
         .await;
-    let [BeaconAnswer::Kept { id }] = taken.answers[..] else { panic!("{taken:?}") };
+    let [BeaconAnswer::Kept { id }] = told.answers[..] else { panic!("{told:?}") };
     let marks = TrackerMarks { engaged: true, ..TrackerMarks::default() };
     let at = bench.clock.now();
     let viewport = Some((1_280, 720));
-    assert_eq!(taken.reports, [EngagementReport { session: bench.session, at, marks, viewport }]);
+    assert_eq!(told.reports, [EngagementReport { session: bench.session, at, marks, viewport }]);
     let kept = bench.kept().await;
     assert_eq!(kept.len(), 1);
     let record = kept[0].record();
@@ -87,13 +87,10 @@ async fn a_beacon_that_a_later_one_overtook_is_kept_and_proves_nothing() {
     let beacon =
         |id| json!({"id": id, "token": token, "page_url": PAGE, "time_on_page_ms": 30_000, "click_count": 3});
     bench.take(None, &beacon(bench.id(2))).await;
-    let taken = bench.take(None, &beacon(early)).await;
+    let told = bench.take(None, &beacon(early)).await;
     let reason = Unbound::OutOfOrder;
-    assert!(
-        matches!(taken.answers[..], [BeaconAnswer::Unbound { reason: r, .. }] if r == reason),
-        "{taken:?}"
-    );
-    assert_eq!(taken.reports[0].marks, TrackerMarks::default());
+    assert!(matches!(told.answers[..], [BeaconAnswer::Unbound { reason: r, .. }] if r == reason), "{told:?}");
+    assert_eq!(told.reports[0].marks, TrackerMarks::default());
 }
 
 #[tokio::test]
@@ -107,10 +104,10 @@ async fn a_beacon_without_a_valid_token_joins_its_senders_session_and_proves_not
         (json!({"page_url": other, "token": token}), Unbound::ForgedToken),
     ];
     for (beacon, expected) in cases {
-        let taken = bench.take(Some(bench.session), &beacon).await;
-        let [BeaconAnswer::Unbound { reason, .. }] = taken.answers[..] else { panic!("{taken:?}") };
+        let told = bench.take(Some(bench.session), &beacon).await;
+        let [BeaconAnswer::Unbound { reason, .. }] = told.answers[..] else { panic!("{told:?}") };
         assert_eq!(reason, expected);
-        assert_eq!(taken.reports[0].marks, TrackerMarks::default());
+        assert_eq!(told.reports[0].marks, TrackerMarks::default());
         assert!(!bench.kept().await.last().unwrap().record().bound);
         let nobody = bench.take(None, &beacon).await;
         assert_eq!(nobody.answers, [RefusedBeacon::NoSession.into()]);
@@ -131,7 +128,7 @@ async fn what_is_impossible_is_brought_to_what_is_possible_and_reported() {
     let bench = Bench::new().await;
     let token = bench.token(PAGE).await;
     bench.clock.advance(TimeDelta::seconds(1));
-    let taken = bench
+    let told = bench
         .take(
             None,
             &json!({"token": token, "page_url": PAGE, "time_on_page_ms": 60_000,
@@ -139,7 +136,7 @@ async fn what_is_impossible_is_brought_to_what_is_possible_and_reported() {
         )
         .await;
     let marks = TrackerMarks { implausible: true, ..TrackerMarks::default() };
-    assert_eq!(taken.reports[0].marks, marks);
+    assert_eq!(told.reports[0].marks, marks);
     let figures = bench.kept().await[0].record().figures;
     let expected = (Some(3_000), Some(100), Some(36));
     assert_eq!((figures.time_on_page_ms, figures.max_scroll_depth, figures.click_count), expected);
@@ -172,8 +169,8 @@ async fn of_a_batch_each_item_is_answered_in_its_place() {
         {"page_url": PAGE, "id": "00000000000000000000000000000001"},
         {"page_url": PAGE, "token": token, "id": id},
     ]);
-    let taken = bench.service.engage(None, Form::Batch, body.to_string().as_bytes()).await.unwrap();
-    let told: Vec<Value> = taken.answers.iter().map(|answer| serde_json::to_value(answer).unwrap()).collect();
+    let told = bench.service.engage(None, Form::Batch, body.to_string().as_bytes()).await.unwrap();
+    let told: Vec<Value> = told.answers.iter().map(|answer| serde_json::to_value(answer).unwrap()).collect();
     let refused = |n: usize, reason: &str| {
         assert_eq!((&told[n]["result"], &told[n]["reason"]), (&json!("refused"), &json!(reason)));
         assert!(told[n]["detail"].as_str().is_some_and(|detail| !detail.is_empty()));
@@ -206,8 +203,8 @@ async fn engagement_joins_an_ended_session_for_a_day() {
 async fn a_session_that_is_stored_later_is_counted_in_later() {
     let bench = Bench::new().await;
     let live = SessionId::from_u128(77);
-    let taken = bench.take(Some(live), &json!({"page_url": PAGE})).await;
-    assert_eq!(taken.reports[0].session, live);
+    let told = bench.take(Some(live), &json!({"page_url": PAGE})).await;
+    assert_eq!(told.reports[0].session, live);
     bench.service.settle().await;
     let session = AnalyticsSession::start(live, new_session(), at(0)).unwrap();
     bench.sessions.create(&session, at(0)).await.unwrap();
