@@ -15,14 +15,17 @@ use std::sync::Arc;
 use super::problem::{Problem, ProblemKind};
 use super::state::Service;
 use crate::live::Scope;
+use crate::services::Operator;
 
 /// Proof that the caller may do what hosts may.
 #[derive(Debug, Clone, Copy)]
 pub struct Ingest;
 
-/// Proof that the caller may do everything.
-#[derive(Debug, Clone, Copy)]
-pub struct Admin;
+/// Proof that the caller may do everything, and who that is, as the audit keeps it.
+///
+/// `X-Operator` names the person; without it the audit says by what right the call was made.
+#[derive(Debug, Clone)]
+pub struct Admin(pub Operator);
 
 /// The other end of the connection. Without one, as in tests, it is the machine itself.
 #[derive(Debug, Clone, Copy)]
@@ -40,7 +43,10 @@ impl FromRequestParts<Arc<Service>> for Admin {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, service: &Arc<Service>) -> Result<Self, Problem> {
-        authorize(service, parts, Scope::Admin).map(|()| Self)
+        authorize(service, parts, Scope::Admin)?;
+        let right = if bearer(&parts.headers).is_some() { "admin token" } else { "person at the machine" };
+        let name = parts.headers.get("x-operator").and_then(|name| name.to_str().ok()).unwrap_or(right);
+        Operator::new(name, None).map(Self).map_err(Problem::bad)
     }
 }
 

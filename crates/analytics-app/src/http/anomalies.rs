@@ -1,10 +1,10 @@
 //! Limits of metrics, and what was out of the ordinary.
 
-use analytics_domain::anomaly::{AnomalyEvent, AnomalyThreshold, MetricName, Thresholds};
+use analytics_domain::anomaly::{AnomalyEvent, AnomalyThreshold, MetricName};
 use analytics_domain::ids::AnomalyEventId;
 use analytics_ports::{AnomalyEventCursor, AnomalyEventFilter, BatchLimit, PageRequest};
 use axum::response::{IntoResponse, Response};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -65,16 +65,7 @@ struct EventsPage {
     )
 )]
 pub(super) async fn thresholds(service: State, _: Admin) -> Result<Response, Problem> {
-    let (mut all, mut after) = (Thresholds::default(), None);
-    loop {
-        let page = PageRequest { limit: BatchLimit::default(), after };
-        let page = service.stores().thresholds.list(page).await?;
-        page.items.into_iter().for_each(|limits| all.set(limits));
-        after = page.next;
-        if after.is_none() {
-            break;
-        }
-    }
+    let all = service.anomalies().thresholds().await?;
     Ok(axum::Json(all.iter().collect::<Vec<_>>()).into_response())
 }
 
@@ -93,12 +84,12 @@ pub(super) async fn thresholds(service: State, _: Admin) -> Result<Response, Pro
 )]
 pub(super) async fn set_threshold(
     service: State,
-    _: Admin,
+    Admin(by): Admin,
     Json(limits): Json<Limits>,
 ) -> Result<Response, Problem> {
     let metric = MetricName::new(limits.metric).map_err(Problem::bad)?;
     let limits = AnomalyThreshold::new(metric, limits.warning, limits.critical).map_err(Problem::bad)?;
-    service.stores().thresholds.put(&limits).await?;
+    service.anomalies().set_threshold(&limits, &by).await?;
     Ok(axum::http::StatusCode::NO_CONTENT.into_response())
 }
 
@@ -150,13 +141,41 @@ pub(super) async fn events(
 )]
 pub(super) async fn acknowledge(
     service: State,
-    _: Admin,
+    Admin(by): Admin,
     Path(id): Path<AnomalyEventId>,
 ) -> Result<Response, Problem> {
-    let noted = service.stores().anomalies.acknowledge(id, service.clock().now()).await?;
+    let noted = service.anomalies().acknowledge(id, &by).await?;
     let noted =
         noted.ok_or_else(|| Problem::new(ProblemKind::NotFound, format!("there is no anomaly {id}")))?;
     Ok(axum::Json(noted).into_response())
+}
+
+/// The values of a metric with what was expected of each: the last two days, since the service began.
+#[utoipa::path(
+    get, path = "/v1/anomaly/series/{metric}", tag = "anomalies",
+    params(("metric" = String, Path, description = "Name of the metric, such as requests.people")),
+    responses(
+        (status = 200, description = "Limits, and the values by minute with their bands", body = Object),
+        (status = 400, description = "No metric has such a name", content_type = "application/problem+json"),
+        (status = 401, description = "A token is needed", content_type = "application/problem+json"),
+        (status = 403, description = "The token does not open this", content_type = "application/problem+json"),
+        (status = 404, description = "It had no value", content_type = "application/problem+json"),
+        (status = 503, description = "The store is away", content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn series(
+    service: State,
+    _: Admin,
+    Path(metric): Path<String>,
+) -> Result<Response, Problem> {
+    let metric = MetricName::new(metric).map_err(Problem::bad)?;
+    let now = service.clock().now();
+    let from = now.checked_sub_signed(TimeDelta::days(2)).unwrap_or(now);
+    let series = service.anomalies().series(&metric, from, now).await?;
+    let series = series.ok_or_else(|| {
+        Problem::new(ProblemKind::NotFound, format!("{metric} had no value since the start"))
+    })?;
+    Ok(axum::Json(series).into_response())
 }
 
 fn cursor(text: &str) -> Result<AnomalyEventCursor, Problem> {

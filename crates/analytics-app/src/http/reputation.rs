@@ -1,7 +1,8 @@
 //! Fingerprints and bans.
 
 use analytics_domain::ids::FingerprintHash;
-use analytics_domain::reputation::{Ban, FingerprintReputation};
+use analytics_domain::reputation::{Ban, BanSubject, FingerprintReputation};
+use analytics_domain::request::Network;
 use analytics_ports::{BanCursor, BatchLimit, PageRequest};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
@@ -79,15 +80,13 @@ pub(super) async fn fingerprints(
 )]
 pub(super) async fn flag(
     service: State,
-    _: Admin,
+    Admin(by): Admin,
     Path(hash): Path<FingerprintHash>,
 ) -> Result<Response, Problem> {
-    let now = service.clock().now();
     for state in service.live().flag(hash) {
         service.reputation().keep(hash, state).await?;
     }
-    let flagged = service.reputation().flag(hash).await?.ok_or_else(|| never_seen(hash))?;
-    tracing::info!(fingerprint = %hash, at = %now, "a fingerprint was flagged");
+    let flagged = service.moderation().flag(hash, &by).await?.ok_or_else(|| never_seen(hash))?;
     Ok(axum::Json(flagged).into_response())
 }
 
@@ -107,11 +106,11 @@ pub(super) async fn flag(
 )]
 pub(super) async fn clear(
     service: State,
-    _: Admin,
+    Admin(by): Admin,
     Path(hash): Path<FingerprintHash>,
 ) -> Result<Response, Problem> {
     let lifted = service.live().clear_as_human(hash, service.clock().now());
-    let cleared = service.reputation().clear(hash).await?;
+    let cleared = service.moderation().clear(hash, &by).await?;
     match cleared {
         Some(cleared) => Ok(axum::Json(serde_json::json!({
             "before": cleared.before, "after": cleared.after, "bans": cleared.bans,
@@ -173,6 +172,33 @@ pub(super) async fn bans(
     let page = service.stores().bans.list_running(service.clock().now(), page).await?;
     let next = page.next.map(|next| format!("{}_{}", next.until.timestamp_micros(), next.id));
     Ok(axum::Json(BansPage { bans: page.items, next }).into_response())
+}
+
+/// Takes back the bans of a network, at once.
+#[utoipa::path(
+    delete, path = "/v1/bans/{network}", tag = "reputation",
+    params(("network" = String, Path, description = "The network, its slash written as %2F, such as 203.0.113.7%2F32")),
+    responses(
+        (status = 200, description = "The bans that were taken back", body = Object),
+        (status = 400, description = "No such network can be", content_type = "application/problem+json"),
+        (status = 401, description = "A token is needed", content_type = "application/problem+json"),
+        (status = 403, description = "The token does not open this", content_type = "application/problem+json"),
+        (status = 404, description = "It is not banned", content_type = "application/problem+json"),
+        (status = 503, description = "The store is away", content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn free(
+    service: State,
+    Admin(by): Admin,
+    Path(network): Path<String>,
+) -> Result<Response, Problem> {
+    let network: Network = network.parse().map_err(Problem::bad)?;
+    let was_live = service.live().free_network(network.address(), service.clock().now());
+    let bans = service.moderation().free(BanSubject::Network(network), &by).await?;
+    if bans.is_empty() && !was_live {
+        return Err(Problem::new(ProblemKind::NotFound, format!("{network} is not banned")));
+    }
+    Ok(axum::Json(serde_json::json!({ "bans": bans })).into_response())
 }
 
 impl PageQuery {

@@ -2,18 +2,20 @@
 
 use analytics_domain::detector::Class;
 use analytics_domain::ids::{FingerprintHash, SessionId, VisitorId};
-use analytics_domain::session::{AnalyticsSession, EndReason};
+use analytics_domain::label::{LabelClass, LabelSource};
+use analytics_domain::session::{AnalyticsSession, EndReason, Points};
 use analytics_ports::{BatchLimit, PageRequest, SessionCursor, SessionFilter};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use utoipa::IntoParams;
+use utoipa::{IntoParams, ToSchema};
 
 use super::State;
 use super::access::Admin;
-use super::extract::{Asked, Path};
+use super::extract::{Asked, Json, Path};
 use super::problem::{Problem, ProblemKind};
 use super::state::Service;
+use crate::services::NewLabel;
 
 /// Which sessions, and from where in the list.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -136,6 +138,88 @@ pub(super) async fn end(service: State, _: Admin, Path(id): Path<SessionId>) -> 
 )]
 pub(super) async fn revoke(service: State, _: Admin, Path(id): Path<SessionId>) -> Result<Response, Problem> {
     finish(&service, id, EndReason::Revoked).await
+}
+
+/// Why a session is taken for what it is: every signal with its points, the sums by category, its requests with what the
+/// throttle did or would have done, its labels, and what was done about it.
+#[utoipa::path(
+    get, path = "/v1/sessions/{id}/explain", tag = "sessions",
+    params(("id" = String, Path, description = "32 hexadecimal digits")),
+    responses(
+        (status = 200, description = "The explanation", body = Object),
+        (status = 400, description = "No such id can be", content_type = "application/problem+json"),
+        (status = 401, description = "A token is needed", content_type = "application/problem+json"),
+        (status = 403, description = "The token does not open this", content_type = "application/problem+json"),
+        (status = 404, description = "There is no such session", content_type = "application/problem+json"),
+        (status = 503, description = "The store is away", content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn explain(
+    service: State,
+    _: Admin,
+    Path(id): Path<SessionId>,
+) -> Result<Response, Problem> {
+    let explained = service.explanations().explain(id).await?.ok_or_else(|| no_session(id))?;
+    Ok(axum::Json(explained).into_response())
+}
+
+/// What a session is said to be.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LabelTold {
+    /// human or bot.
+    #[schema(value_type = String)]
+    class: LabelClass,
+    /// manual (the default), honeypot, challenge, import or heuristic.
+    #[serde(default = "manual")]
+    #[schema(value_type = Option<String>)]
+    source: LabelSource,
+    /// How sure the source is, in percent, 0 to 100. Default 100.
+    #[serde(default = "certain")]
+    confidence: f64,
+}
+
+/// Says what a session is. A label "human" is the way to report a false positive: level, flags and bans of the client go.
+#[utoipa::path(
+    put, path = "/v1/sessions/{id}/label", tag = "sessions", request_body = LabelTold,
+    params(("id" = String, Path, description = "32 hexadecimal digits")),
+    responses(
+        (status = 200, description = "The label, and what was cleared by it", body = Object),
+        (status = 400, description = "No such label can be", content_type = "application/problem+json"),
+        (status = 401, description = "A token is needed", content_type = "application/problem+json"),
+        (status = 403, description = "The token does not open this", content_type = "application/problem+json"),
+        (status = 404, description = "There is no such session", content_type = "application/problem+json"),
+        (status = 409, description = "Others changed it at the same time", content_type = "application/problem+json"),
+        (status = 413, description = "The body is too large", content_type = "application/problem+json"),
+        (status = 415, description = "The body is not JSON", content_type = "application/problem+json"),
+        (status = 503, description = "The store is away", content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn label(
+    service: State,
+    Admin(by): Admin,
+    Path(id): Path<SessionId>,
+    Json(told): Json<LabelTold>,
+) -> Result<Response, Problem> {
+    let confidence = Points::from_f64(told.confidence).map_err(Problem::bad)?;
+    if service.stores().sessions.get(id).await?.is_none() {
+        return Err(no_session(id));
+    }
+    let new = NewLabel { session: id, class: told.class, source: told.source, confidence };
+    let answer = service.labels().set(new, &by).await?;
+    if let Some(cleared) = &answer.cleared {
+        service.live().clear_as_human(cleared.fingerprint, service.clock().now());
+    }
+    let cleared = answer.cleared.map(|cleared| cleared.fingerprint);
+    Ok(axum::Json(serde_json::json!({ "label": answer.label, "cleared": cleared })).into_response())
+}
+
+const fn manual() -> LabelSource {
+    LabelSource::Manual
+}
+
+const fn certain() -> f64 {
+    100.0
 }
 
 async fn finish(service: &Service, id: SessionId, reason: EndReason) -> Result<Response, Problem> {

@@ -11,7 +11,8 @@ use crate::live::snapshot::SnapshotFile;
 use crate::live::verify::CrawlerVerifier;
 use crate::live::{LiveRecord, LiveTraffic, Tokens};
 use crate::services::{
-    AnalyticsService, AnomalyDetectionService, EngagementService, ReportService, ReputationService,
+    AnalyticsService, AnomalyDetectionService, EngagementService, ExplanationService, LabelService,
+    ModerationService, ReportService, ReputationService,
 };
 use crate::wiring::Stores;
 
@@ -51,6 +52,9 @@ pub struct ServiceParts {
 pub struct Service {
     parts: ServiceParts,
     reports: ReportService,
+    moderation: ModerationService,
+    labels: LabelService,
+    explanations: ExplanationService,
     beacon_limit: NetworkLimit,
 }
 
@@ -59,7 +63,45 @@ impl Service {
     pub fn new(parts: ServiceParts) -> Self {
         let reports =
             ReportService::new(Arc::clone(&parts.stores.core_stats), Arc::clone(&parts.stores.queries));
-        Self { parts, reports, beacon_limit: NetworkLimit::default() }
+        let (clock, ids, audit) = (&parts.clock, &parts.ids, &parts.stores.audit);
+        let moderation = ModerationService::new(
+            parts.reputation.clone(),
+            Arc::clone(audit),
+            Arc::clone(clock),
+            Arc::clone(ids),
+        );
+        let labels = LabelService::new(
+            Arc::clone(&parts.stores.labels),
+            Arc::clone(&parts.stores.sessions),
+            Arc::clone(audit),
+            parts.reputation.clone(),
+            Arc::clone(clock),
+            Arc::clone(ids),
+        );
+        let explanations = ExplanationService::new(
+            Arc::clone(&parts.stores.sessions),
+            Arc::clone(&parts.stores.requests),
+            Arc::clone(&parts.stores.labels),
+            Arc::clone(audit),
+            parts.live.visit().detector.clone(),
+        );
+        let beacon_limit = NetworkLimit::default();
+        Self { parts, reports, moderation, labels, explanations, beacon_limit }
+    }
+
+    /// What a person does about fingerprints and networks.
+    pub const fn moderation(&self) -> &ModerationService {
+        &self.moderation
+    }
+
+    /// What sessions are said to be.
+    pub const fn labels(&self) -> &LabelService {
+        &self.labels
+    }
+
+    /// Why sessions are taken for what they are.
+    pub const fn explanations(&self) -> &ExplanationService {
+        &self.explanations
     }
 
     /// Where everything is kept.

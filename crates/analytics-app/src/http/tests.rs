@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use analytics_domain::request::RawRequest;
 use analytics_domain::throttle::{Mode, ThrottleSettings};
 use analytics_ports::MockClock;
 use analytics_ports::ids::SequentialIds;
@@ -258,6 +259,53 @@ async fn usage_is_kept_once_and_a_bad_record_keeps_none_of_its_call() {
 }
 
 #[tokio::test]
+async fn a_session_is_explained_and_a_label_human_frees_its_client_at_once() {
+    let bench = Bench::enforcing();
+    for _ in 0..30 {
+        bench.decide("203.0.113.8", "curl/8", "/x").await;
+    }
+    assert_eq!(bench.decide("203.0.113.8", "curl/8", "/x").await.0, StatusCode::TOO_MANY_REQUESTS);
+    let id = bench.service.live().session_of(&client("203.0.113.8", &[("user-agent", "curl/8")])).unwrap();
+    let bench = bench.settled().await;
+    let explained = bench.read(&format!("/v1/sessions/{id}/explain")).await;
+    assert_eq!(explained["session"]["class"], json!("declared_bot"));
+    assert_eq!(explained["categories"][0]["category"], json!("declared"));
+    let label = |class: &str| {
+        let request = Request::put(format!("/v1/sessions/{id}/label"))
+            .header("host", "localhost")
+            .header("x-operator", "ann")
+            .header("content-type", "application/json");
+        bench.send(request.body(Body::from(json!({ "class": class }).to_string())).unwrap())
+    };
+    assert_eq!(label("alien").await.0, StatusCode::BAD_REQUEST);
+    let (status, _, body) = label("human").await;
+    let body: Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!((status, &body["label"]["author"]), (StatusCode::OK, &json!("ann")), "{body}");
+    assert_eq!(bench.decide("203.0.113.8", "curl/8", "/x").await.0, StatusCode::OK);
+    let again = bench.read(&format!("/v1/sessions/{id}/explain")).await;
+    assert_eq!(again["kept"]["labels"][0]["class"], json!("human"));
+    assert_eq!(again["kept"]["audit"][0]["actor"], json!("ann"));
+}
+
+#[tokio::test]
+async fn a_banned_network_is_freed_by_name_and_one_that_is_not_banned_is_not_found() {
+    let bench = Bench::enforcing();
+    let network: analytics_domain::request::Network = "203.0.113.7/32".parse().unwrap();
+    let by = crate::services::Operator::new("ann", None).unwrap();
+    let subject = analytics_domain::reputation::BanSubject::Network(network);
+    bench.service.moderation().ban(subject, TimeDelta::hours(1), &by).await.unwrap();
+    assert_eq!(bench.read("/v1/bans").await["bans"].as_array().unwrap().len(), 1);
+    let free = async |network: &str| {
+        let request = Request::delete(format!("/v1/bans/{network}")).header("host", "localhost");
+        bench.send(request.body(Body::empty()).unwrap()).await.0
+    };
+    assert_eq!(free("nobody").await, StatusCode::BAD_REQUEST);
+    assert_eq!(free("203.0.113.7%2F32").await, StatusCode::OK);
+    assert_eq!(free("203.0.113.7%2F32").await, StatusCode::NOT_FOUND);
+    assert_eq!(bench.read("/v1/bans").await["bans"], json!([]));
+}
+
+#[tokio::test]
 async fn limits_are_set_and_impossible_ones_are_refused() {
     let bench = Bench::enforcing();
     let put = async |limits: Value| {
@@ -441,6 +489,10 @@ impl Bench {
         }
         self
     }
+}
+
+fn client<'a>(address: &str, headers: &'a [(&'a str, &'a str)]) -> RawRequest<'a> {
+    request::raw("GET", "/", "", headers, address.parse().unwrap(), start())
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {

@@ -296,6 +296,12 @@ impl LiveTraffic {
         })
     }
 
+    /// Lifts the ban of the client network that this address stands for; `false` where none runs.
+    pub fn free_network(&self, address: IpAddr, now: DateTime<Utc>) -> bool {
+        let network = ClientNetwork::of(&self.policy.request.address, address);
+        self.traffic.free_network(network, now)
+    }
+
     /// Flags everybody of this fingerprint until it is cleared; answers what is remembered of each now.
     pub fn flag(&self, fingerprint: FingerprintHash) -> Vec<ReputationState> {
         let is = |visitor: &Visitor<Option<Arc<LiveSession>>>| {

@@ -5,7 +5,6 @@
 
 mod analytics;
 mod anomaly;
-mod audited;
 mod ban_list;
 mod detection;
 mod erasure;
@@ -29,7 +28,6 @@ pub use analytics::{AnalyticsService, EventAnswer, NewEvent, SessionChange};
 pub use anomaly::{
     AnomalyDetectionService, AnomalyPolicy, AnomalyPorts, MetricSeries, MinuteOutcome, SeriesPoint,
 };
-pub use audited::{AuditedError, Author};
 pub use ban_list::{BanList, BanListFormat, UnknownBanListFormat};
 pub use detection::BehavioralDetectionService;
 pub use engagement::EngagementService;

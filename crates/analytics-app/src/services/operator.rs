@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use analytics_domain::audit::{AuditAction, AuditEntry, AuditRecord, AuditSubject};
 use analytics_domain::event::{EventProperties, PropertyValue};
+use analytics_domain::ids::EventId;
 use analytics_domain::session::Text;
 use analytics_ports::{AuditRepository, IdGenerator, StoreError};
 use chrono::{DateTime, Utc};
@@ -72,10 +73,24 @@ impl AuditTrail {
         details: [(&str, PropertyValue); N],
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
+        self.record_once(self.ids.event_id(now), by, action, subject, details, now).await
+    }
+
+    /// Writes down that somebody did this at `now`, under an id that follows from what was done: however often it is
+    /// tried, the entry is there once.
+    pub(super) async fn record_once<const N: usize>(
+        &self,
+        id: EventId,
+        by: &Operator,
+        action: AuditAction,
+        subject: AuditSubject,
+        details: [(&str, PropertyValue); N],
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
         let details: BTreeMap<String, PropertyValue> =
             details.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
         let entry = AuditEntry::try_from(AuditRecord {
-            id: self.ids.event_id(now),
+            id,
             at: now,
             actor: by.name.clone(),
             action,

@@ -7,6 +7,7 @@ use analytics_domain::detector::profile::TrackerMarks;
 use analytics_domain::detector::{Class, Observation, Verdict};
 use analytics_domain::identity::IdentityKey;
 use analytics_domain::reputation::HumanClearance;
+use analytics_domain::request::ClientNetwork;
 use analytics_domain::session::EndReason;
 use analytics_domain::site::{Finding, SiteFacts};
 use analytics_domain::throttle::ThrottleLevel;
@@ -141,6 +142,11 @@ impl<T: Default> TrafficService<T> {
     ) -> Vec<HumanClearance> {
         let clear = |shard: &Mutex<Shard<T>>| shard.lock().clear_as_human(&self.policy, now, &mut is);
         self.shards.iter().flat_map(clear).collect()
+    }
+
+    /// Lifts the ban of a client network; `false` where none runs.
+    pub fn free_network(&self, network: ClientNetwork, now: DateTime<Utc>) -> bool {
+        self.shards[shard_of(network)].lock().free_network(network, now)
     }
 
     /// The key of a visitor for whom this holds; `None` when there is none. It looks at all of them.
@@ -285,7 +291,6 @@ fn minute_start(minute: i64) -> DateTime<Utc> {
 #[cfg(test)]
 mod tests {
     use analytics_domain::detector::AgentFacts;
-    use analytics_domain::request::ClientNetwork;
     use analytics_domain::strategies::{ArbitraryRequest, Lines, sequence};
     use analytics_domain::visit::EndedSession;
     use proptest::prelude::*;

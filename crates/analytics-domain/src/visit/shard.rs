@@ -239,6 +239,14 @@ impl<T: Default> Shard<T> {
         found.into_iter().map(clear).collect()
     }
 
+    /// Lifts the ban of a client network; `false` where none runs.
+    pub fn free_network(&mut self, network: ClientNetwork, now: DateTime<Utc>) -> bool {
+        let waits = self.waiting.free_network(network, now);
+        let of_network = |visitor: &Visitor<T>| (visitor.key.network == network).then_some(visitor.home);
+        let home = self.slots().find_map(|slot| of_network(self.visitors.get(slot)));
+        home.is_some_and(|home| self.networks.get_mut(home).reputation.clear(now).is_some()) || waits
+    }
+
     /// Ends the open session of a client for this reason; `false` where there is none.
     pub fn end(
         &mut self,

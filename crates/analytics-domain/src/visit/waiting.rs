@@ -96,6 +96,13 @@ impl Waiting {
         }
     }
 
+    /// Lifts the ban of a network that waits.
+    pub(super) fn free_network(&mut self, network: ClientNetwork, now: DateTime<Utc>) -> bool {
+        let Some(key) = &self.key else { return false };
+        let known = self.networks.get_mut(&network_id(key, network));
+        known.is_some_and(|standing| standing.reputation.clear(now).is_some())
+    }
+
     /// Notes what an IPv6 block stands at now that its last visitor has left, if it waited before.
     pub(super) fn keep_block(&mut self, block: ClientNetwork, ceiling: CeilingState) {
         let Some(key) = &self.key else { return };

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use analytics_domain::anomaly::{AnomalyThreshold, MetricName, Thresholds};
 use analytics_domain::audit::{AuditAction, AuditSubject};
-use analytics_domain::event::{EventProperties, PropertyValue};
+use analytics_domain::event::PropertyValue;
 use analytics_ports::{AnomalyThresholdRepository, BatchLimit, PageRequest, StoreError};
 use chrono::{DateTime, TimeDelta, Utc};
 use parking_lot::Mutex;
 
 use super::AnomalyDetectionService;
-use crate::services::audited::{AuditedError, Author};
+use crate::services::operator::{Operator, text};
 
 /// Limits of the store laid over the defaults, read again when they are older than `age`.
 pub(super) struct Limits {
@@ -83,49 +83,32 @@ impl AnomalyDetectionService {
     /// Keeps limits in place of those of the same metric, and audits it. They hold at once here.
     ///
     /// # Errors
-    /// [`AuditedError`] when nobody is named or the store fails; a repeat is safe.
-    pub async fn set_threshold(
-        &self,
-        limits: &AnomalyThreshold,
-        author: &Author,
-    ) -> Result<(), AuditedError> {
-        author.check()?;
+    /// [`StoreError`]; a repeat is safe.
+    pub async fn set_threshold(&self, limits: &AnomalyThreshold, by: &Operator) -> Result<(), StoreError> {
         self.ports.thresholds.put(limits).await?;
         self.limits.forget();
-        let numbers = [("warning", limits.warning()), ("critical", limits.critical())];
-        let numbers = numbers.map(|(key, limit)| (key.to_owned(), PropertyValue::Number(limit)));
-        self.audit_limits(AuditAction::SetThreshold, limits.metric(), numbers, author).await
+        let details = [
+            ("metric", text(limits.metric())),
+            ("warning", PropertyValue::Number(limits.warning())),
+            ("critical", PropertyValue::Number(limits.critical())),
+        ];
+        let (action, subject) = (AuditAction::SetThreshold, AuditSubject::Thresholds);
+        self.trail().record(by, action, subject, details, self.ports.clock.now()).await
     }
 
     /// Deletes the limits of a metric from the store, and audits it; its default, if it has one, holds again at once.
     /// Answers whether there were any.
     ///
     /// # Errors
-    /// [`AuditedError`] when nobody is named or the store fails; a repeat is safe.
-    pub async fn delete_threshold(&self, metric: &MetricName, author: &Author) -> Result<bool, AuditedError> {
-        author.check()?;
+    /// [`StoreError`]; a repeat is safe.
+    pub async fn delete_threshold(&self, metric: &MetricName, by: &Operator) -> Result<bool, StoreError> {
         let were = self.ports.thresholds.delete(metric).await?;
         self.limits.forget();
         if were {
-            self.audit_limits(AuditAction::DeleteThreshold, metric, [], author).await?;
+            let (action, subject) = (AuditAction::DeleteThreshold, AuditSubject::Thresholds);
+            let details = [("metric", text(metric))];
+            self.trail().record(by, action, subject, details, self.ports.clock.now()).await?;
         }
         Ok(were)
-    }
-
-    async fn audit_limits<const N: usize>(
-        &self,
-        action: AuditAction,
-        metric: &MetricName,
-        numbers: [(String, PropertyValue); N],
-        author: &Author,
-    ) -> Result<(), AuditedError> {
-        let now = self.ports.clock.now();
-        let metric = ("metric".to_owned(), PropertyValue::Text(metric.as_str().to_owned()));
-        let details = EventProperties::new(numbers.into_iter().chain([metric]).collect())
-            .expect("names of metrics are short, and limits are finite");
-        let id = self.ports.ids.event_id(now);
-        let entry = author.entry(id, now, action, AuditSubject::Thresholds, details)?;
-        self.ports.audit.record(&entry).await?;
-        Ok(())
     }
 }

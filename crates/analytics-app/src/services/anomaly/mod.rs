@@ -12,7 +12,6 @@ use std::time::Duration;
 
 use analytics_domain::anomaly::{AnomalyCheckResult, AnomalyEvent, AnomalyRule, MetricName, NotFinite};
 use analytics_domain::audit::{AuditAction, AuditSubject};
-use analytics_domain::event::EventProperties;
 use analytics_domain::ids::{AnomalyEventId, EventId};
 use analytics_ports::{
     AlertSink, AnomalyEventCursor, AnomalyEventFilter, AnomalyEventRepository, AnomalyThresholdRepository,
@@ -21,7 +20,7 @@ use analytics_ports::{
 use chrono::{DateTime, TimeDelta, Utc};
 use parking_lot::Mutex;
 
-use super::audited::{AuditedError, Author};
+use super::operator::{AuditTrail, Operator};
 use crate::anomaly::{
     AnomalyChange, LiveFeed, MinuteFigures, Monitor, MonitorPolicy, RefusedFigure, Watched,
 };
@@ -241,22 +240,23 @@ impl AnomalyDetectionService {
     /// the first person stay, so a repeat is safe.
     ///
     /// # Errors
-    /// [`AuditedError`] when nobody is named or the store fails.
+    /// [`StoreError`]; a repeat is safe.
     pub async fn acknowledge(
         &self,
         id: AnomalyEventId,
-        author: &Author,
-    ) -> Result<Option<AnomalyEvent>, AuditedError> {
-        author.check()?;
+        by: &Operator,
+    ) -> Result<Option<AnomalyEvent>, StoreError> {
         let event = self.ports.events.acknowledge(id, self.ports.clock.now()).await?;
         if let Some(at) = event.as_ref().and_then(|event| event.acknowledged_at) {
-            // The id follows from what was done, so the entry is there once, however often it is tried.
-            let entry_id = EventId::at(at, id.as_u128()).unwrap_or(EventId::from_u128(id.as_u128()));
+            let entry = EventId::at(at, id.as_u128()).unwrap_or(EventId::from_u128(id.as_u128()));
             let (action, subject) = (AuditAction::AcknowledgeAnomaly, AuditSubject::Anomaly(id));
-            let entry = author.entry(entry_id, at, action, subject, EventProperties::default())?;
-            self.ports.audit.record(&entry).await?;
+            self.trail().record_once(entry, by, action, subject, [], at).await?;
         }
         Ok(event)
+    }
+
+    fn trail(&self) -> AuditTrail {
+        AuditTrail::new(Arc::clone(&self.ports.audit), Arc::clone(&self.ports.ids))
     }
 
     /// The values of a metric from `from` to before `to` with the band that was expected of each, to be drawn; `None`
