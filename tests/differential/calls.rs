@@ -406,6 +406,7 @@ fn reports() -> BoxedStrategy<Call> {
     let limited = || (period(), report_filter(), limit());
     let dimensions = vec![
         Dimension::Source,
+        Dimension::Campaign,
         Dimension::Channel,
         Dimension::Device,
         Dimension::Browser,

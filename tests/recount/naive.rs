@@ -489,6 +489,7 @@ fn value_of(dimension: Dimension, session: &AnalyticsSession) -> Option<String> 
     let declared = record.verdict.as_ref().and_then(|verdict| verdict.declared.clone());
     match dimension {
         Dimension::Source => source_of(session),
+        Dimension::Campaign => record.origin.campaign.campaign.as_ref().map(ToString::to_string),
         Dimension::Channel => Some(record.origin.channel.as_str().to_owned()),
         Dimension::Device => Some(record.client.device.as_str().to_owned()),
         Dimension::Browser => record.client.browser.as_ref().map(ToString::to_string),

@@ -15,6 +15,7 @@ pub mod simulate;
 pub mod config;
 pub mod system;
 pub mod wiring;
+mod figures;
 mod zone;
 pub mod cli;
 

@@ -9,6 +9,7 @@
 pub mod access;
 mod anomalies;
 mod beacons;
+pub mod dashboard;
 mod decide;
 mod extract;
 pub mod layer;
@@ -104,7 +105,8 @@ pub fn router(service: Arc<Service>) -> Router {
         .method_not_allowed_fallback(|| async { Problem::of(ProblemKind::MethodNotAllowed) })
         .layer(DefaultBodyLimit::max(MOST_BODY))
         .layer(middleware::from_fn(with_safe_headers))
-        .with_state(service)
+        .with_state(Arc::clone(&service))
+        .merge(dashboard::router(Arc::new(dashboard::Dashboard::of(&service))))
 }
 
 /// Adds what every answer has: browsers are told to take nothing for what it is not called, and to frame nothing.

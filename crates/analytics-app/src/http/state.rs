@@ -104,6 +104,11 @@ impl Service {
         &self.explanations
     }
 
+    /// What it is made of, for what is built beside it.
+    pub const fn parts(&self) -> &ServiceParts {
+        &self.parts
+    }
+
     /// Where everything is kept.
     pub const fn stores(&self) -> &Stores {
         &self.parts.stores

@@ -209,6 +209,7 @@ impl ReportService {
                 ReportData::TrafficSummary(Box::new((&counts).into()))
             }
             ReportName::TrafficSources => self.breakdown(period, Dimension::Source, filter, limit).await?,
+            ReportName::Campaigns => self.breakdown(period, Dimension::Campaign, filter, limit).await?,
             ReportName::Channels => self.breakdown(period, Dimension::Channel, filter, limit).await?,
             ReportName::Devices => self.breakdown(period, Dimension::Device, filter, limit).await?,
             ReportName::Browsers => self.breakdown(period, Dimension::Browser, filter, limit).await?,

@@ -12,7 +12,7 @@ fn every_report_is_shown_as_text_and_as_json_with_documented_fields() {
     let docs =
         std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reports.md")).unwrap();
     let names = names();
-    assert_eq!(names.len(), 23);
+    assert_eq!(names.len(), 24);
     for name in names {
         assert!(docs.contains(&format!("| `{name}` |")), "{name} has no line in docs/reports.md");
         let json = report(&[&name, "--compare", "--format", "json"]);

@@ -6,6 +6,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::signal::Category;
+
 /// How sessions are scored.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "scoring", deny_unknown_fields)]
@@ -224,6 +226,29 @@ policy! {
         reputation: ReputationSignalPolicy = ReputationSignalPolicy::default(),
         /// What a model says, where one is given.
         model: ModelSignalPolicy = ModelSignalPolicy::default(),
+    }
+}
+
+impl CategoryPolicy {
+    /// The most points of a category that count.
+    pub const fn cap(&self, category: Category) -> Points {
+        match category {
+            Category::Declared => self.declared.cap,
+            Category::Impostor => self.impostor.cap,
+            Category::BrowserAge => self.browser_age.cap,
+            Category::Headless => self.headless.cap,
+            Category::Volume => self.volume.cap,
+            Category::Timing => self.timing.cap,
+            Category::Walk => self.walk.cap,
+            Category::Resources => self.resources.cap,
+            Category::Form => self.form.cap,
+            Category::Referrer => self.referrer.cap,
+            Category::Probing => self.probing.cap,
+            Category::Cohort => self.cohort.cap,
+            Category::PrivacyCompatible => self.privacy.cap,
+            Category::Engagement => self.engagement.cap,
+            Category::Reputation => self.reputation.cap,
+        }
     }
 }
 

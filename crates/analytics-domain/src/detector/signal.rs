@@ -185,6 +185,25 @@ impl Category {
     /// Number of categories.
     pub const COUNT: usize = 16;
 
+    /// Every category, in the order of declaration.
+    pub const ALL: [Self; Self::COUNT] = [
+        Self::Declared,
+        Self::Impostor,
+        Self::BrowserAge,
+        Self::Headless,
+        Self::Volume,
+        Self::Timing,
+        Self::Walk,
+        Self::Resources,
+        Self::Form,
+        Self::Referrer,
+        Self::Probing,
+        Self::Cohort,
+        Self::PrivacyCompatible,
+        Self::Engagement,
+        Self::Reputation,
+    ];
+
     /// The name on the wire, in stores and in reports.
     pub const fn as_str(self) -> &'static str {
         match self {

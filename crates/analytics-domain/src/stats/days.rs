@@ -63,6 +63,46 @@ impl Days {
         }
     }
 
+    /// The parts of days of this length, from a minute to a day; each begins where the zone's clock shows a multiple of
+    /// it since midnight, and ends where the next one begins. A part says the date that it begins on.
+    ///
+    /// # Errors
+    /// [`TooManyDays`] for more than 1,100 parts, at the ends of the calendar, and for another length.
+    pub fn parts<Z: TimeZone>(period: Period, length: TimeDelta, zone: &Z) -> Result<Self, TooManyDays> {
+        if length < TimeDelta::minutes(1) || length > TimeDelta::days(1) {
+            return Err(TooManyDays);
+        }
+        let mut edges = Vec::new();
+        let mut days: Vec<Day> = Vec::new();
+        let mut begin = period.from();
+        let mut whole = part_of(begin, length, zone).map(|(start, _)| start) == Some(begin);
+        while begin < period.until() {
+            if days.len() == MOST_DAYS {
+                return Err(TooManyDays);
+            }
+            let (_, next) = part_of(begin, length, zone).ok_or(TooManyDays)?;
+            edges.push(begin);
+            whole &= next <= period.until();
+            days.push(Day { date: begin.with_timezone(zone).date_naive(), whole });
+            (begin, whole) = (next, true);
+        }
+        edges.push(period.until());
+        Ok(Self { edges, days })
+    }
+
+    /// Each `count` days in a row as one, which says the date of its first day; 0 is taken for 1.
+    #[must_use]
+    pub fn joined(self, count: usize) -> Self {
+        let count = count.max(1);
+        let days = self.days.chunks(count).map(|days| Day {
+            date: days[0].date,
+            whole: days.len() == count && days.iter().all(|day| day.whole),
+        });
+        let begins = self.edges[..self.days.len()].iter().step_by(count).copied();
+        let edges = begins.chain(self.edges.last().copied()).collect();
+        Self { edges, days: days.collect() }
+    }
+
     /// The days, oldest first; at least one.
     pub fn days(&self) -> &[Day] {
         &self.days
@@ -101,6 +141,26 @@ fn start_of<Z: TimeZone>(date: NaiveDate, zone: &Z) -> Option<DateTime<Utc>> {
     None
 }
 
+/// Where the part of a day that holds this time begins, and where the next one does.
+fn part_of<Z: TimeZone>(
+    at: DateTime<Utc>,
+    length: TimeDelta,
+    zone: &Z,
+) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
+    let local = at.with_timezone(zone).naive_local();
+    let midnight = local.date().and_time(NaiveTime::MIN);
+    let passed = local.signed_duration_since(midnight).num_microseconds()? / length.num_microseconds()?;
+    let of = |count: i64| midnight.checked_add_signed(length.checked_mul(i32::try_from(count).ok()?)?);
+    let instant = |local: chrono::NaiveDateTime| {
+        zone.from_local_datetime(&local).earliest().map(|at| at.with_timezone(&Utc))
+    };
+    let tomorrow = start_of(local.date().checked_add_days(OneDay::new(1))?, zone)?;
+    // Where clocks are set back, a clock shows the same twice; where they skip, a part has no beginning of its own.
+    let next = of(passed + 1).and_then(instant).filter(|next| *next > at).unwrap_or(at + length);
+    let start = of(passed).and_then(instant).unwrap_or(at);
+    Some((start, next.min(tomorrow)))
+}
+
 const MOST_DAYS: usize = 1_100;
 
 #[cfg(test)]
@@ -128,6 +188,39 @@ mod tests {
         assert_eq!(position("2026-03-01T21:59:59.999999Z"), Some(0));
         assert_eq!(position("2026-03-01T22:00:00Z"), Some(1));
         assert_eq!(position("2026-03-03T22:00:00Z"), None);
+        assert_eq!(days.period(), period);
+    }
+
+    #[test]
+    fn parts_of_days_begin_at_multiples_of_their_length_on_the_clock_of_the_zone() {
+        let zone = FixedOffset::east_opt(5 * 3_600 + 1_800).unwrap();
+        let period = Period::new(utc("2026-03-01T10:00:00Z"), utc("2026-03-02T01:00:00Z")).unwrap();
+        let parts = Days::parts(period, TimeDelta::hours(6), &zone).unwrap();
+        let edges = [
+            "2026-03-01T10:00:00Z",
+            "2026-03-01T12:30:00Z",
+            "2026-03-01T18:30:00Z",
+            "2026-03-02T00:30:00Z",
+            "2026-03-02T01:00:00Z",
+        ];
+        assert_eq!(parts.edges(), edges.map(utc));
+        let told: Vec<_> = parts.days().iter().map(|day| (day.date.to_string(), day.whole)).collect();
+        let dates = ["2026-03-01", "2026-03-01", "2026-03-02", "2026-03-02"].map(ToString::to_string);
+        assert_eq!(told, dates.into_iter().zip([false, true, true, false]).collect::<Vec<_>>());
+        assert_eq!(Days::parts(period, TimeDelta::seconds(1), &zone), Err(TooManyDays));
+        assert_eq!(Days::parts(period, TimeDelta::hours(25), &zone), Err(TooManyDays));
+    }
+
+    #[test]
+    fn days_joined_are_whole_when_all_of_them_are_there() {
+        let period = Period::new(utc("2026-03-01T12:00:00Z"), utc("2026-03-06T00:00:00Z")).unwrap();
+        let days = Days::of(period, &Utc).unwrap().joined(2);
+        let told: Vec<_> = days.days().iter().map(|day| (day.date.to_string(), day.whole)).collect();
+        let dates = ["2026-03-01", "2026-03-03", "2026-03-05"].map(ToString::to_string);
+        assert_eq!(told, dates.into_iter().zip([false, true, false]).collect::<Vec<_>>());
+        let edges =
+            ["2026-03-01T12:00:00Z", "2026-03-03T00:00:00Z", "2026-03-05T00:00:00Z", "2026-03-06T00:00:00Z"];
+        assert_eq!(days.edges(), edges.map(utc));
         assert_eq!(days.period(), period);
     }
 

@@ -39,6 +39,8 @@ pub enum ReportName {
     TrafficSummary,
     /// Where sessions came from.
     TrafficSources,
+    /// The campaigns that brought sessions.
+    Campaigns,
     /// How sessions came to the site.
     Channels,
     /// Kinds of devices.
@@ -64,6 +66,8 @@ pub enum ReportName {
 pub enum Dimension {
     /// Where it came from: [`ReportFilter::source_of`](super::ReportFilter::source_of).
     Source,
+    /// The name of its campaign, `utm_campaign`; nothing for a session that none brought.
+    Campaign,
     /// The channel.
     Channel,
     /// The kind of device.
@@ -89,7 +93,7 @@ pub struct UnknownReport(String);
 
 impl ReportName {
     /// Every report, in the order of declaration.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::PlatformOverview,
         Self::Users,
         Self::CostOverview,
@@ -104,6 +108,7 @@ impl ReportName {
         Self::ContentStats,
         Self::TrafficSummary,
         Self::TrafficSources,
+        Self::Campaigns,
         Self::Channels,
         Self::Devices,
         Self::Browsers,
@@ -132,6 +137,7 @@ impl ReportName {
             Self::ContentStats => "content-stats",
             Self::TrafficSummary => "traffic-summary",
             Self::TrafficSources => "traffic-sources",
+            Self::Campaigns => "campaigns",
             Self::Channels => "channels",
             Self::Devices => "devices",
             Self::Browsers => "browsers",
@@ -160,6 +166,7 @@ impl ReportName {
             Self::ContentStats | Self::ErrorSummary => "requests by time",
             Self::TrafficSummary
             | Self::TrafficSources
+            | Self::Campaigns
             | Self::Channels
             | Self::Devices
             | Self::Browsers
@@ -186,6 +193,7 @@ impl ReportName {
             Self::ContentStats
             | Self::TrafficSummary
             | Self::TrafficSources
+            | Self::Campaigns
             | Self::Channels
             | Self::Devices
             | Self::Browsers
@@ -209,8 +217,9 @@ impl ReportName {
 
 impl Dimension {
     /// Every dimension, in the order of declaration.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Source,
+        Self::Campaign,
         Self::Channel,
         Self::Device,
         Self::Browser,

@@ -185,6 +185,7 @@ fn value_of(dimension: Dimension, session: &SessionRecord) -> Option<&str> {
     let declared = verdict.and_then(|verdict| verdict.declared.as_ref());
     match dimension {
         Dimension::Source => ReportFilter::source_of(session),
+        Dimension::Campaign => session.origin.campaign.campaign.as_ref().map(Text::as_str),
         Dimension::Channel => Some(session.origin.channel.as_str()),
         Dimension::Device => Some(session.client.device.as_str()),
         Dimension::Browser => session.client.browser.as_ref().map(Text::as_str),

@@ -591,6 +591,7 @@ pub async fn sessions_are_broken_down_by_each_dimension(stores: &Stores) {
     let mut tagged = SessionRecord { verdict: Some(verdict(Class::Bot)), ..known.clone() };
     tagged.id = SessionId::from_u128(3);
     tagged.origin.campaign.source = Some(Text::cut("letter"));
+    tagged.origin.campaign.campaign = Some(Text::cut("spring"));
     for record in [&plain, &known, &tagged] {
         keep(stores, record).await;
     }
@@ -608,6 +609,8 @@ pub async fn sessions_are_broken_down_by_each_dimension(stores: &Stores) {
     let (bot, ai) =
         (|value: &str| (value.to_owned(), [0, 1, 0]), |value: &str| (value.to_owned(), [0, 0, 1]));
     assert_eq!(values(Dimension::Source).await, [person("-"), bot("letter"), ai("host.example")]);
+    let (none, spring) = (("-".to_owned(), [1, 0, 1]), bot("spring"));
+    assert_eq!(values(Dimension::Campaign).await, [none, spring]);
     assert_eq!(values(Dimension::Channel).await, [person("direct"), both("paid")]);
     assert_eq!(values(Dimension::Device).await, [person("unknown"), both("tablet")]);
     assert_eq!(values(Dimension::Browser).await, [person("-"), both("Firefox")]);

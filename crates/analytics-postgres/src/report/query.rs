@@ -74,6 +74,7 @@ impl AnalyticsQueryRepository for PostgresReports {
         let parts = Parts::of(filter);
         let column = match dimension {
             Dimension::Source => "source",
+            Dimension::Campaign => "campaign",
             Dimension::Channel => "channel",
             Dimension::Device => "device",
             Dimension::Browser => "browser",
@@ -85,7 +86,8 @@ impl AnalyticsQueryRepository for PostgresReports {
         };
         let rows = sessions!(
             "CASE $11
-                 WHEN 'source' THEN coalesce(utm_source, referrer_host) WHEN 'channel' THEN channel
+                 WHEN 'source' THEN coalesce(utm_source, referrer_host) WHEN 'campaign' THEN utm_campaign
+                 WHEN 'channel' THEN channel
                  WHEN 'device' THEN device_type WHEN 'browser' THEN browser WHEN 'os' THEN os
                  WHEN 'country' THEN country WHEN 'class' THEN class
                  WHEN 'declared_kind' THEN declared_kind WHEN 'declared_name' THEN declared_name

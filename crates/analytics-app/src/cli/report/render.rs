@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
-use crate::replay::text::{Table, fitted, grouped};
+use crate::figures::{dollars, percent, signed};
+use crate::replay::text::{Table, fitted};
 use crate::services::Report;
 
 /// A report as text. Control characters of names are shown escaped, so that data cannot write to a terminal.
@@ -180,24 +181,6 @@ fn change(now: &Node, before: &Node) -> String {
     }
 }
 
-fn percent(share: f64) -> String {
-    format!("{:.1} %", share * 100.0)
-}
-
-fn signed(number: i128) -> String {
-    let digits = grouped(u64::try_from(number.unsigned_abs()).unwrap_or(u64::MAX));
-    if number < 0 { format!("-{digits}") } else { digits }
-}
-
-/// An amount in dollars with as many decimals as it needs, two at least.
-fn dollars(nano: i128) -> String {
-    let (whole, part) = (nano.unsigned_abs() / 1_000_000_000, nano.unsigned_abs() % 1_000_000_000);
-    let decimals = format!("{part:09}");
-    let needed = decimals.trim_end_matches('0').len().max(2);
-    let sign = if nano < 0 { "-" } else { "" };
-    format!("{sign}${}.{}", grouped(u64::try_from(whole).unwrap_or(u64::MAX)), &decimals[..needed])
-}
-
 impl<'de> Deserialize<'de> for Node {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Nodes;
@@ -255,14 +238,6 @@ impl<'de> Deserialize<'de> for Node {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn money_is_shown_in_dollars_to_the_last_nano_dollar() {
-        assert_eq!(
-            [0, 1, 1_500_000_000, -20_000_000, 1_234_567_000_000_000].map(dollars),
-            ["$0.00", "$0.000000001", "$1.50", "-$0.02", "$1,234,567.00"]
-        );
-    }
 
     #[test]
     fn groups_of_a_row_become_columns() {
