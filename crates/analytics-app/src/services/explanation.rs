@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use analytics_domain::audit::{AuditEntry, AuditSubject};
-use analytics_domain::detector::{BehavioralBotDetector, Category, CategoryPolicy, DetectorPolicy};
+use analytics_domain::detector::{BehavioralBotDetector, Category, DetectorPolicy};
 use analytics_domain::ids::SessionId;
 use analytics_domain::label::Label;
 use analytics_domain::request_row::RequestRow;
@@ -190,14 +190,14 @@ fn category_sums(detector: &BehavioralBotDetector, signals: &[Value]) -> Vec<Cat
     for signal in signals {
         let name = signal["category"].as_str().unwrap_or_default();
         let points = signal["points"].as_f64().unwrap_or(0.0);
-        let Some(category) = CATEGORIES.into_iter().find(|category| category.as_str() == name) else {
+        let Some(category) = Category::ALL.into_iter().find(|category| category.as_str() == name) else {
             continue;
         };
         if let Some(sum) = sums.iter_mut().find(|sum| sum.category == category.as_str()) {
             sum.points += points;
         } else {
             let cap = match detector.policy() {
-                DetectorPolicy::Categories(policy) => Some(cap(policy, category)),
+                DetectorPolicy::Categories(policy) => Some(policy.cap(category).get()),
                 DetectorPolicy::SevenSignal(_) => None,
             };
             sums.push(CategorySum { category: category.as_str(), points, cap, counted: 0.0 });
@@ -209,28 +209,6 @@ fn category_sums(detector: &BehavioralBotDetector, signals: &[Value]) -> Vec<Cat
     sums
 }
 
-fn cap(policy: &CategoryPolicy, category: Category) -> f64 {
-    let cap = match category {
-        Category::Declared => policy.declared.cap,
-        Category::Impostor => policy.impostor.cap,
-        Category::BrowserAge => policy.browser_age.cap,
-        Category::Headless => policy.headless.cap,
-        Category::Volume => policy.volume.cap,
-        Category::Timing => policy.timing.cap,
-        Category::Walk => policy.walk.cap,
-        Category::Resources => policy.resources.cap,
-        Category::Form => policy.form.cap,
-        Category::Referrer => policy.referrer.cap,
-        Category::Probing => policy.probing.cap,
-        Category::Cohort => policy.cohort.cap,
-        Category::PrivacyCompatible => policy.privacy.cap,
-        Category::Engagement => policy.engagement.cap,
-        Category::Reputation => policy.reputation.cap,
-        Category::Model => policy.model.cap,
-    };
-    cap.get()
-}
-
 const fn rule(detector: &BehavioralBotDetector) -> &'static [&'static str] {
     match detector.policy() {
         DetectorPolicy::Categories(_) => &[
@@ -240,25 +218,6 @@ const fn rule(detector: &BehavioralBotDetector) -> &'static [&'static str] {
         DetectorPolicy::SevenSignal(_) => &["score = the sum of the points, at most 100."],
     }
 }
-
-const CATEGORIES: [Category; Category::COUNT] = [
-    Category::Declared,
-    Category::Impostor,
-    Category::BrowserAge,
-    Category::Headless,
-    Category::Volume,
-    Category::Timing,
-    Category::Walk,
-    Category::Resources,
-    Category::Form,
-    Category::Referrer,
-    Category::Probing,
-    Category::Cohort,
-    Category::PrivacyCompatible,
-    Category::Engagement,
-    Category::Reputation,
-    Category::Model,
-];
 
 #[cfg(test)]
 mod tests {

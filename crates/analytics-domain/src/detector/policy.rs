@@ -248,6 +248,7 @@ impl CategoryPolicy {
             Category::PrivacyCompatible => self.privacy.cap,
             Category::Engagement => self.engagement.cap,
             Category::Reputation => self.reputation.cap,
+            Category::Model => self.model.cap,
         }
     }
 }

@@ -202,6 +202,7 @@ impl Category {
         Self::PrivacyCompatible,
         Self::Engagement,
         Self::Reputation,
+        Self::Model,
     ];
 
     /// The name on the wire, in stores and in reports.
