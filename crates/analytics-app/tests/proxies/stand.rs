@@ -142,6 +142,9 @@ impl Proxy {
 impl Running {
     /// Asks the process to end, and waits until it has.
     pub(crate) fn end(&mut self) {
+        if self.0.try_wait().unwrap().is_some() {
+            return;
+        }
         // By a signal that asks, so that nginx ends its workers too.
         let _ = Command::new("kill").arg(self.0.id().to_string()).status();
         let ended = within(Duration::from_secs(10), || self.0.try_wait().unwrap());
