@@ -5,7 +5,8 @@
 #
 # PROGRAM is a release build of `analytics`; without it one is made. Needs wrk, nginx, haproxy and two processors: one for
 # the server that is measured, with one worker, and one for wrk. Programs take turns; medians of the rounds are shown.
-# ROUNDS (default 5) and SECONDS_EACH (default 5) say how long.
+# ROUNDS (default 5), FLOODS (default 8) and SECONDS_EACH (default 5) say how long; FIRST_PORT (default 28180) which seven
+# ports are used.
 set -euo pipefail
 here="$(cd "$(dirname "$0")" && pwd)"
 rounds="${ROUNDS:-5}"
@@ -45,7 +46,15 @@ await() {
     exit 1
 }
 
-decide=18080 limit=18081 stick=18082 empty=18083 asks_empty=18084 asks=18085 flood=18086
+first="${FIRST_PORT:-28180}"
+decide=$first limit=$((first + 1)) stick=$((first + 2)) empty=$((first + 3))
+asks_empty=$((first + 4)) asks=$((first + 5)) flood=$((first + 6))
+for port in $(seq "$first" "$flood"); do
+    if (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
+        echo "edge: port $port is taken; give another FIRST_PORT" >&2
+        exit 1
+    fi
+done
 # Workers of nginx run under another user.
 chmod 755 "$work"
 mkdir -p "$work/www"
@@ -93,13 +102,14 @@ sort -k1,1 -k2,2n "$work/results" | awk '
     }'
 
 echo
-echo "resident MiB under a flood of distinct addresses, with room for 50,000 visitors"
+echo "resident MiB under a flood of distinct addresses, with room for 50,000 visitors and 20,000 rows of each kind"
+printf '[live]\nmemory_rows = 20000\n' >"$work/flood.toml"
 TOKIO_WORKER_THREADS=1 start "$program" serve --listen "127.0.0.1:$flood" --trusted-proxy 127.0.0.1 \
-    --mode enforce --capacity 50000
+    --mode enforce --capacity 50000 --policy "$work/flood.toml"
 served="${running[-1]}"
 await "$flood"
 total=0
-for _ in $(seq 8); do
+for _ in $(seq "${FLOODS:-8}"); do
     sent="$(FIRST="$total" taskset -c 1 wrk -t1 -c32 -d"${seconds}s" -s "$here/flood.lua" "http://127.0.0.1:$flood/v1/decide" |
         awk '/^edge/ { print $6 }')"
     total=$((total + sent))
