@@ -93,6 +93,61 @@ impl Browser {
     }
 }
 
+impl Browser {
+    /// Shows pages in dark or in light colours, as the system of a visitor asks for.
+    pub(crate) fn colours(&self, dark: bool) {
+        let scheme = if dark { "dark" } else { "light" };
+        let features = json!([{"name": "prefers-color-scheme", "value": scheme}]);
+        self.devtools("Emulation.setEmulatedMedia", &json!({ "features": features }));
+    }
+
+    /// Shows pages in a window of this size, also in one as narrow as a phone's.
+    pub(crate) fn size(&self, width: u32, height: u32) {
+        let size = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false});
+        self.devtools("Emulation.setDeviceMetricsOverride", &size);
+    }
+
+    /// What pages complained of since it was asked last: errors of scripts, and what a policy or the network refused.
+    pub(crate) fn complaints(&self) -> Vec<String> {
+        let told = self.ask_driver("se/log", &json!({"type": "browser"}));
+        let entries = told["value"].as_array().unwrap_or_else(|| panic!("a list of entries: {told}"));
+        entries.iter().map(|entry| entry["message"].to_string()).collect()
+    }
+
+    fn devtools(&self, command: &str, parameters: &Value) {
+        let told = self.ask_driver("goog/cdp/execute", &json!({"cmd": command, "params": parameters}));
+        assert!(told["value"].get("error").is_none(), "{command}: {told}");
+    }
+
+    /// What the driver answers to a command of its own.
+    fn ask_driver(&self, command: &str, body: &Value) -> Value {
+        let (session, port, body) = (&self.session, self.port, body.to_string());
+        let mut driver = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).expect("the driver listens");
+        let head = format!(
+            "POST /session/{session}/{command} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\
+             Content-Type: application/json; charset=utf-8\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        driver.write_all(head.as_bytes()).expect("the driver takes commands");
+        let (mut reader, mut length) = (BufReader::new(driver), 0);
+        loop {
+            let mut line = String::new();
+            reader.read_line(&mut line).expect("the driver answers");
+            if line.trim_end().is_empty() {
+                break;
+            }
+            if let Some((name, value)) = line.split_once(':')
+                && name.eq_ignore_ascii_case("content-length")
+            {
+                length = value.trim().parse().expect("a length is a number");
+            }
+        }
+        let mut answer = vec![0; length];
+        reader.read_exact(&mut answer).expect("the answer is as long as it says");
+        serde_json::from_slice(&answer).expect("the driver answers in JSON")
+    }
+}
+
 impl Deref for Browser {
     type Target = Client;
 

@@ -3,6 +3,7 @@
 
 mod browser;
 mod collector;
+mod dashboard;
 mod engagement;
 mod hands;
 mod serve;

@@ -61,10 +61,16 @@ fn check(address: &str, html: &str) {
 
 /// A session, its requests and everything about them, with markup wherever a text may be.
 async fn hostile(world: &World) -> AnalyticsSession {
+    let template = world.sessions[0].record().clone();
+    let session = hostile_session(world, &template);
+    keep(world, &session, &template).await;
+    use_ai(world).await;
+    session
+}
+
+fn hostile_session(world: &World, template: &SessionRecord) -> AnalyticsSession {
     let at = world.now - TimeDelta::minutes(1);
     let user = UserId::new(MARKUP).unwrap();
-    let name = || Name::new(MARKUP).unwrap();
-    let template = world.sessions[0].record().clone();
     let signal = SignalSummary {
         signal: Text::cut(MARKUP),
         category: Text::cut("volume"),
@@ -115,8 +121,12 @@ async fn hostile(world: &World) -> AnalyticsSession {
         }),
         ..template.clone()
     };
-    let session = AnalyticsSession::try_from(record).unwrap();
-    world.stores.sessions.create(&session, at).await.unwrap();
+    AnalyticsSession::try_from(record).unwrap()
+}
+
+async fn keep(world: &World, session: &AnalyticsSession, template: &SessionRecord) {
+    let at = session.record().started_at;
+    world.stores.sessions.create(session, at).await.unwrap();
     let rows = world
         .stores
         .requests
@@ -162,6 +172,25 @@ async fn hostile(world: &World) -> AnalyticsSession {
         details: properties,
     });
     world.stores.audit.record(&entry.unwrap()).await.unwrap();
+    let anomaly = AnomalyEvent {
+        id: AnomalyEventId::from_u128(1),
+        metric: MetricName::new("requests_per_minute").unwrap(),
+        rule: AnomalyRule::Threshold,
+        level: AnomalyLevel::Warning,
+        since: at,
+        opened_at: at,
+        value: Finite::new(1.0).unwrap(),
+        expected: None,
+        score: None,
+        closed_at: None,
+        acknowledged_at: None,
+    };
+    world.stores.anomalies.put(&anomaly).await.unwrap();
+}
+
+async fn use_ai(world: &World) {
+    let (at, user) = (world.now - TimeDelta::minutes(1), UserId::new(MARKUP).unwrap());
+    let name = || Name::new(MARKUP).unwrap();
     let request = AiRequest {
         stamp: Stamp::new(AiRequestId::at(at, 1).unwrap(), at).unwrap(),
         session: None,
@@ -196,19 +225,4 @@ async fn hostile(world: &World) -> AnalyticsSession {
         duration_ms: None,
     };
     world.stores.usage.record_tool_executions(&[run], at).await.unwrap();
-    let anomaly = AnomalyEvent {
-        id: AnomalyEventId::from_u128(1),
-        metric: MetricName::new("requests_per_minute").unwrap(),
-        rule: AnomalyRule::Threshold,
-        level: AnomalyLevel::Warning,
-        since: at,
-        opened_at: at,
-        value: Finite::new(1.0).unwrap(),
-        expected: None,
-        score: None,
-        closed_at: None,
-        acknowledged_at: None,
-    };
-    world.stores.anomalies.put(&anomaly).await.unwrap();
-    session
 }

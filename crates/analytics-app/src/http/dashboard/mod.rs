@@ -41,7 +41,7 @@ use self::view::{Parameters, View};
 use super::access::authorize;
 use super::state::Service;
 use crate::live::{LiveTraffic, Scope};
-use crate::services::{ReportService, ReputationService};
+use crate::services::{LabelService, ModerationService, ReportService, ReputationService};
 use crate::wiring::Stores;
 
 /// What the dashboard shows and acts on.
@@ -49,8 +49,9 @@ pub struct Dashboard {
     stores: Stores,
     reports: ReportService,
     reputation: ReputationService,
+    moderation: ModerationService,
+    labels: LabelService,
     clock: Arc<dyn Clock>,
-    ids: Arc<dyn IdGenerator>,
     detector: DetectorPolicy,
     mode: Mode,
     gate: Arc<dyn Gate>,
@@ -85,18 +86,22 @@ impl Dashboard {
     pub fn new(parts: DashboardParts) -> Self {
         let DashboardParts { stores, reputation, clock, ids, detector, mode, gate, live, form_key } = parts;
         let reports = ReportService::new(Arc::clone(&stores.core_stats), Arc::clone(&stores.queries));
-        Self {
-            stores,
-            reports,
-            reputation,
-            clock,
+        let moderation = ModerationService::new(
+            reputation.clone(),
+            Arc::clone(&stores.audit),
+            Arc::clone(&clock),
+            Arc::clone(&ids),
+        );
+        let labels = LabelService::new(
+            Arc::clone(&stores.labels),
+            Arc::clone(&stores.sessions),
+            Arc::clone(&stores.audit),
+            reputation.clone(),
+            Arc::clone(&clock),
             ids,
-            detector,
-            mode,
-            gate,
-            live,
-            forms: FormKey::new(form_key),
-        }
+        );
+        let forms = FormKey::new(form_key);
+        Self { stores, reports, reputation, moderation, labels, clock, detector, mode, gate, live, forms }
     }
 }
 
