@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
 mod http;
+mod lists;
 mod restart;
 mod site;
 mod stand;

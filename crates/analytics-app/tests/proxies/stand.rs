@@ -204,7 +204,7 @@ pub(crate) fn analytics(home: &Path, mode: &str, more: &[&str]) -> (Running, u16
 }
 
 /// Where the program is: with those that were installed for the tests, or with the system's.
-fn program(name: &str, how: &str) -> PathBuf {
+pub(crate) fn program(name: &str, how: &str) -> PathBuf {
     let own = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("proxies").join("bin").join(name);
     let path = std::env::var_os("PATH").unwrap_or_default();
     let system =
