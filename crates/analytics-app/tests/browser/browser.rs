@@ -1,6 +1,6 @@
-//! A real browser for a test: an own Chromium with an empty profile, driven by ChromeDriver.
+//! A real browser for a test: an own Chromium with an empty profile, driven by `ChromeDriver`.
 //!
-//! Without Chromium or ChromeDriver a test fails and says what to install; it is never skipped.
+//! Without Chromium or `ChromeDriver` a test fails and says what to install; it is never skipped.
 //!
 //! ```text
 //! let browser = browser::start().await;
@@ -186,8 +186,9 @@ fn port_of(told: &mut BufReader<ChildStdout>) -> u16 {
 }
 
 /// `--no-sandbox` because tests may run as root; the others keep the browser from talking to anyone but us.
-const ARGUMENTS: [&str; 11] = [
+const ARGUMENTS: [&str; 12] = [
     "--headless",
+    "--hide-scrollbars",
     "--no-sandbox",
     "--disable-gpu",
     "--disable-dev-shm-usage",

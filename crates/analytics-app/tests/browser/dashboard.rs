@@ -21,15 +21,15 @@ async fn every_page_is_shown_without_an_error_light_dark_and_on_a_phone() {
     let session = loudest_bot(&browser).await;
     browser.complaints();
     for (name, address, height) in [
-        ("overview", "/", 1250),
+        ("overview", "/", 1130),
         ("pages", "/pages", 800),
         ("sources", "/sources", 900),
         ("countries", "/countries", 500),
-        ("devices", "/devices", 1100),
+        ("devices", "/devices", 900),
         ("errors", "/errors", 900),
-        ("automation", "/automation", 1200),
-        ("sessions", "/sessions?rows=20", 1000),
-        ("session", &session, 1400),
+        ("automation", "/automation", 1100),
+        ("sessions", "/sessions?rows=20", 840),
+        ("session", &session, 1050),
         ("fingerprints", "/fingerprints", 400),
         ("bans", "/bans", 400),
         ("anomalies", "/anomalies?series=people", 800),

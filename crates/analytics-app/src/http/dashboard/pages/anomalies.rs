@@ -51,9 +51,9 @@ impl Drawn {
 
     const fn told(self) -> &'static str {
         match self {
-            Self::People => "Sessions of people an hour",
-            Self::Bots => "Sessions of bots an hour",
-            Self::AiAgents => "Sessions of AI agents an hour",
+            Self::People => "Sessions of people",
+            Self::Bots => "Sessions of bots",
+            Self::AiAgents => "Sessions of AI agents",
         }
     }
 
@@ -93,22 +93,32 @@ fn chooser(view: &View) -> Markup {
     }
 }
 
-/// The hours of the period with the band that a baseline expects, which learns over three weeks before.
+/// Parts of the period with the band that a baseline expects, which learns from the time before.
 async fn drawn(ask: &Ask<'_>, series: Drawn) -> Result<Vec<Block>, Problem> {
     let view = ask.view;
     let until = view.period.until();
     let length = view.period.length().clamp(TimeDelta::hours(6), TimeDelta::days(14));
     let from = until - length;
-    let learned = analytics_domain::stats::Period::ending(until, length + TimeDelta::days(21));
-    let Some(learned) = learned else { return Err(Problem::query("to", "is too early to draw a series")) };
-    let parts =
-        view.zone.parts(learned, TimeDelta::hours(1)).map_err(|error| Problem::Report(error.to_string()))?;
+    let (part, told, before) = if length <= TimeDelta::hours(24) {
+        (TimeDelta::minutes(15), "in a quarter of an hour", TimeDelta::days(7))
+    } else {
+        (TimeDelta::hours(1), "in an hour", TimeDelta::days(21))
+    };
+    let learned = analytics_domain::stats::Period::ending(until, length + before);
+    let Some(learned) = learned else {
+        return Err(Problem::query("to", "is too early to draw a series"));
+    };
+    let parts = view.zone.parts(learned, part).map_err(|error| Problem::Report(error.to_string()))?;
     let counts = series::counts(ask, &parts).await?;
     let (policy, mut baseline) = (BaselinePolicy::default(), Baseline::new(SeriesKind::Count));
     // What came before the first session is no series of zeros: nobody was watching.
     let begun = counts.iter().position(|counts| *counts != PartCounts::default()).unwrap_or(counts.len());
     let (mut points, mut labels, mut rows) = (Vec::new(), Vec::new(), Vec::new());
-    for (&at, counts) in parts.edges().iter().zip(&counts).skip(begun) {
+    for ((&at, counts), day) in parts.edges().iter().zip(&counts).zip(parts.days()).skip(begun) {
+        // A part that is not over yet would look like a drop.
+        if !day.whole {
+            continue;
+        }
         let value = series.of(counts) as f64;
         let Ok(reading) = baseline.observe(&policy, value, at) else { continue };
         if at < from {
@@ -128,12 +138,13 @@ async fn drawn(ask: &Ask<'_>, series: Drawn) -> Result<Vec<Block>, Problem> {
             Cell::Text(if open { "open" } else { "" }.to_owned()),
         ]);
     }
-    let title = format!("{}, up to {}, with the band that was expected", series.told(), view.time_of(until));
+    let told = format!("{} {told}", series.told());
+    let title = format!("{told}, up to {}, with the band that was expected", view.time_of(until));
     let table = Table {
         id: "series",
-        caption: series.told().to_owned(),
+        caption: told.clone(),
         columns: vec![
-            Column::text("timestamp", "Hour"),
+            Column::text("timestamp", "From"),
             Column::number("value", "Value"),
             Column::number("lower", "Expected from"),
             Column::number("upper", "To"),
@@ -141,14 +152,14 @@ async fn drawn(ask: &Ask<'_>, series: Drawn) -> Result<Vec<Block>, Problem> {
             Column::text("anomaly", "Anomaly"),
         ],
         rows,
-        empty: "No session started in the three weeks before the end of this period, so there is nothing to draw.".to_owned(),
+        empty: "No session started in or before this period, so there is nothing to draw.".to_owned(),
         more: None,
     };
     if points.is_empty() {
         return Ok(vec![Block::Table(table)]);
     }
     Ok(vec![
-        Block::Heading(series.told().to_owned()),
+        Block::Heading(told),
         Block::Markup(Line { title: &title, points: &points, labels: &labels }.html()),
         Block::Folded("The chart as a table", table),
     ])
@@ -183,7 +194,7 @@ async fn table(ask: &Ask<'_>) -> Result<Table, Problem> {
             Column::action("Do"),
         ],
         rows: page.items.iter().map(|event| row(ask, event)).collect(),
-        empty: "Nothing was out of the ordinary in this period. Limits of metrics are set with `analytics thresholds set`.".to_owned(),
+        empty: "Nothing was out of the ordinary in this period. Limits of metrics are set by the command analytics thresholds set.".to_owned(),
         more,
     })
 }

@@ -148,10 +148,10 @@ fn audiences(now: &TrafficSummary, before: Option<&TrafficSummary>) -> Table {
     let share = now.automation_share.map_or_else(|| "–".to_owned(), percent);
     Table {
         id: "audiences",
-        caption: format!("People and automation; automation is {share} of the sessions"),
+        caption: format!("People, suspected among them, and automation, which is {share} of the sessions"),
         columns,
         rows: vec![
-            row("People, suspected among them", |summary| &summary.people),
+            row("People", |summary| &summary.people),
             row("Bots", |summary| &summary.bots),
             row("AI agents", |summary| &summary.ai_agents),
         ],

@@ -36,7 +36,7 @@ pub(in super::super) async fn body(ask: &Ask<'_>) -> Result<Body, Problem> {
             Column::detail("duration_s", "Length"),
             Column::number("requests", "Requests"),
             Column::detail("page_views", "Pages"),
-            Column::detail("errors", "Errors"),
+            Column::detail("errors", ""),
             Column::detail("refused", ""),
             Column::note("max_level", "Strictest"),
         ],
@@ -94,7 +94,7 @@ pub(super) fn row(view: &View, session: &AnalyticsSession) -> Vec<Cell> {
     let link = view.link(&format!("/sessions/{}", record.id), &[]);
     let counters = &record.counters;
     vec![
-        Cell::Linked(view.time_of(record.started_at), link),
+        Cell::Linked(view.zone.local(record.started_at).format("%m-%d %H:%M:%S").to_string(), link),
         Cell::Time(Some(record.started_at)),
         Cell::Code(record.id.to_string()),
         class.map_or(Cell::Unknown, |class| Cell::Badge(words(class.as_str()), class.as_str())),
@@ -118,15 +118,12 @@ pub(super) fn client(session: &AnalyticsSession) -> String {
         let kind = words(declared.kind.as_str());
         return declared.name.as_ref().map_or(kind.clone(), |name| format!("{name} ({kind})"));
     }
-    // The first part of a version tells enough in a list.
-    let of = |name: Option<&str>, version: Option<&str>| {
-        let first = version.and_then(|version| version.split('.').next());
-        name.map(|name| first.map_or_else(|| name.to_owned(), |first| format!("{name} {first}")))
-    };
     let client = &record.client;
-    let browser =
-        of(client.browser.as_ref().map(Text::as_str), client.browser_version.as_ref().map(Text::as_str));
-    let system = of(client.os.as_ref().map(Text::as_str), client.os_version.as_ref().map(Text::as_str));
+    let version = client.browser_version.as_ref().map(Text::as_str);
+    // The first part of a version tells enough.
+    let version = version.and_then(|version| version.split('.').next()).map(|version| format!(" {version}"));
+    let browser = client.browser.as_ref().map(|name| format!("{name}{}", version.unwrap_or_default()));
+    let system = client.os.as_ref().map(ToString::to_string);
     match (browser, system) {
         (Some(browser), Some(system)) => format!("{browser} on {system}"),
         (Some(one), None) | (None, Some(one)) => one,
