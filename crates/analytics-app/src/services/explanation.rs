@@ -222,6 +222,7 @@ const fn rule(detector: &BehavioralBotDetector) -> &'static [&'static str] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use analytics_domain::detector::CategoryPolicy;
 
     #[test]
     fn points_of_a_category_are_added_and_capped() {
