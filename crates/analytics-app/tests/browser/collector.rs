@@ -1,5 +1,6 @@
 //! A site with the tracker on its pages, and the service that takes the beacons, in the process of the test.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -44,7 +45,7 @@ const SESSION: SessionId = SessionId::from_u128(1);
 impl Collector {
     /// A site whose every path answers this page.
     pub(crate) async fn with_page(page: &'static str) -> Self {
-        let (stores, _) = in_memory(1_000.try_into().unwrap());
+        let (stores, _) = in_memory(NonZeroU32::new(1_000).unwrap());
         let clock = Arc::new(SystemClock);
         let ids = Arc::new(SystemIds::new().unwrap());
         let analytics = AnalyticsService::new(
@@ -72,7 +73,7 @@ impl Collector {
         let taking = Arc::clone(&took);
         let url = serve(move |asked| {
             let took = Arc::clone(&taking);
-            async move { took.answer(page, asked).await }
+            async move { took.answer(page, &asked).await }
         });
         Self { url: url.await, took }
     }
@@ -120,7 +121,7 @@ impl Collector {
 }
 
 impl Took {
-    async fn answer(&self, page: &str, asked: Asked) -> Answer {
+    async fn answer(&self, page: &str, asked: &Asked) -> Answer {
         let script = &SCRIPT;
         match (asked.method.as_str(), asked.path.as_str()) {
             ("GET", "/tracker.js") => {

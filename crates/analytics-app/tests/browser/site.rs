@@ -12,8 +12,6 @@ pub(crate) struct Asked {
     pub(crate) method: String,
     /// The path with its query.
     pub(crate) path: String,
-    /// Names in lower case.
-    pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
 }
 
@@ -63,17 +61,18 @@ where
     stream.read_line(&mut line).await?;
     let mut words = line.split_ascii_whitespace().map(str::to_owned);
     let (Some(method), Some(path)) = (words.next(), words.next()) else { return Ok(()) };
-    let mut headers = Vec::new();
+    let mut length = 0;
     loop {
         let mut line = String::new();
         stream.read_line(&mut line).await?;
         let Some((name, value)) = line.trim_end().split_once(':') else { break };
-        headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
+        if name.eq_ignore_ascii_case("content-length") {
+            length = value.trim().parse().unwrap_or(0);
+        }
     }
-    let length = headers.iter().find(|(name, _)| name == "content-length");
-    let mut body = vec![0; length.and_then(|(_, length)| length.parse().ok()).unwrap_or(0)];
+    let mut body = vec![0; length];
     stream.read_exact(&mut body).await?;
-    let Answer { status, media_type, body } = answer(Asked { method, path, headers, body }).await;
+    let Answer { status, media_type, body } = answer(Asked { method, path, body }).await;
     let head = format!(
         "HTTP/1.1 {status} -\r\nContent-Type: {media_type}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
         body.len()
