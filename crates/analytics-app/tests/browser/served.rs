@@ -44,7 +44,8 @@ async fn a_visit_to_another_host_is_a_session_with_its_page_views_and_engagement
         browser.goto(&format!("{}/v1/sessions", serve.url)).await.unwrap();
         let sessions: Value = serde_json::from_str(&shown(&browser).await).unwrap();
         session = sessions["sessions"][0].clone();
-        if session["counters"]["engagement_events"] == 2 {
+        // Views of pages reach the store with the next second.
+        if session["counters"]["engagement_events"] == 2 && session["counters"]["page_views"] == 2 {
             break;
         }
         browser.wait(50).await;
