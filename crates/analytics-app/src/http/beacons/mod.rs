@@ -20,6 +20,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
+use axum::routing::options;
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -40,14 +41,21 @@ use crate::tracker::{PIXEL, SCRIPT, Served};
 
 /// The routes.
 pub(super) fn routes(service: &Arc<Service>) -> OpenApiRouter<Arc<Service>> {
-    OpenApiRouter::new()
+    let router = OpenApiRouter::new()
         .routes(routes!(page_token))
         .routes(routes!(engagement))
         .routes(routes!(engagement_batch))
         .routes(routes!(events))
         .routes(routes!(events_batch))
         .routes(routes!(tracker))
-        .routes(routes!(pixel))
+        .routes(routes!(pixel));
+    // What a browser asks before it calls another host; the layer answers it.
+    let asked = |router: OpenApiRouter<Arc<Service>>, path| {
+        router.route(path, options(|| async { StatusCode::NO_CONTENT }))
+    };
+    CALLED_BY_PAGES
+        .into_iter()
+        .fold(router, asked)
         .layer(middleware::from_fn_with_state(Arc::clone(service), across_hosts))
 }
 
@@ -420,6 +428,10 @@ fn is_own(service: &Service, origin: &HeaderValue, host: Option<&HeaderValue>) -
     let name = authority.rsplit_once(':').map_or(authority, |(name, _)| name);
     site.is_own_host(name)
 }
+
+/// What scripts of pages call.
+const CALLED_BY_PAGES: [&str; 5] =
+    ["/v1/page-token", "/v1/engagement", "/v1/engagement/batch", "/v1/events", "/v1/events/batch"];
 
 impl From<EngagementError> for Problem {
     fn from(error: EngagementError) -> Self {
