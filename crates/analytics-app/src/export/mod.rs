@@ -1,7 +1,7 @@
 //! Features as training data: gathered, labelled, split, checked and written.
 //!
 //! A [`Dataset`] is gathered session by session, from a store or a replay. [`Dataset::finish`] puts it in order, gives each
-//! session its label and its part, and counts what is wrong; [`write`](write::write) brings it to a file, with a card that
+//! session its label and its part, and counts what is wrong; [`write()`] brings it to a file, with a card that
 //! says what is in it.
 //!
 //! What the detector thought is never among features or labels, unless it is asked for; then the card says so.
