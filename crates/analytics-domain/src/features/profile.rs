@@ -352,7 +352,8 @@ impl Waiting {
         }
     }
 
-    /// Pages first, as a reader of logs orders them, then by everything that a request says.
+    /// Pages first, as a reader of logs orders them, then by everything that a request says and its answer but for the size:
+    /// that is only summed, and not known to all who fold.
     fn rank(&self) -> (bool, u64, u64) {
         let mut bytes = Vec::with_capacity(2 * HEAD);
         bytes.extend_from_slice(&self.head[..usize::from(self.head_len)]);
@@ -372,7 +373,6 @@ impl Waiting {
             Some(u64::from(self.trap) << 1 | u64::from(self.image)),
             self.campaign,
             self.headers.map(|marks| u64::from(marks.impossible) << 1 | u64::from(marks.hints_missing)),
-            self.bytes,
         ] {
             option(&mut bytes, number);
         }

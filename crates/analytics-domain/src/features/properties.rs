@@ -36,6 +36,25 @@ proptest! {
         prop_assert_eq!(bits(&online, &context), bits(&offline, &context));
     }
 
+    /// What a detector folds, without the sizes of answers, gives a model what an export gives it.
+    #[test]
+    fn a_model_sees_live_what_it_was_trained_on(lines in lines(), agent in agent()) {
+        let rows = rows(&lines);
+        prop_assume!(rows.len() == lines.len());
+        let mut live = FeatureFold::new(ZoneOffset::default());
+        for (row, (_, request)) in rows.iter().zip(&lines) {
+            let seen = FeatureRequest { seen: request.observation(), bytes: None };
+            live.observe(&seen, row.at().timestamp_micros());
+        }
+        let live: Vec<_> = deciding_vector(&live, &agent).iter().map(|number| number.map(f64::to_bits)).collect();
+        let kept = folded(&rows, &[], DateTime::<Utc>::MAX_UTC);
+        let trained = bits(&kept, &FeatureContext::of_agent(agent));
+        for ((feature, live), trained) in Feature::all().iter().zip(live).zip(trained) {
+            let wanted = trained.filter(|_| feature.known == Known::Deciding);
+            prop_assert_eq!(live, wanted, "{}", feature.name);
+        }
+    }
+
     #[test]
     fn nothing_after_as_of_changes_a_vector(
         lines in lines(), events in events(), agent in agent(), cut in any::<proptest::sample::Index>(),
