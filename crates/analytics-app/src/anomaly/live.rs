@@ -144,6 +144,15 @@ mod tests {
     }
 
     #[test]
+    fn bans_that_begin_apart_from_requests_are_counted() {
+        let feed = LiveFeed::default();
+        feed.ban(Actor::Bots, minute(0));
+        feed.ban(Actor::Bots, minute(1));
+        let bans: Vec<_> = feed.take(minute(2)).iter().map(|minute| value(minute, "bans.bots")).collect();
+        assert_eq!(bans, [Some(1.0), Some(1.0)]);
+    }
+
+    #[test]
     fn what_ai_requests_cost_is_a_figure_of_whom_they_were_for() {
         let feed = LiveFeed::default();
         for nano_dollars in [20_000_000, 5_000_000] {
