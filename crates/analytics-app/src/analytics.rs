@@ -16,6 +16,7 @@ use parking_lot::Mutex;
 use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
 
+use crate::anomaly::AlertLog;
 use crate::config::Settings;
 use crate::http::layer::AnalyticsLayer;
 use crate::http::{self, Service, ServiceParts};
@@ -28,7 +29,8 @@ use crate::live::{Keys, LiveSink, LiveTraffic, Tokens};
 use crate::services::engagement::EngagementRules;
 use crate::services::jobs::{JobDriver, JobOutcome, JobRunner};
 use crate::services::{
-    AnalyticsService, AnomalyDetectionService, AnomalyPolicy, EngagementService, ReputationService,
+    AnalyticsService, AnomalyDetectionService, AnomalyPolicy, EngagementService, MinuteOutcome,
+    ReputationService,
 };
 use crate::system::{SystemClock, SystemIds};
 use crate::wiring::{self, Stores};
@@ -112,7 +114,7 @@ impl Analytics {
             state: None,
             crawlers: None,
             tokens: None,
-            alerts: Vec::new(),
+            alerts: vec![Arc::new(AlertLog::default())],
             prices: PriceTable::default(),
             queue: QueuePolicy::default(),
             on_loopback: false,
@@ -184,6 +186,11 @@ impl Analytics {
         jobs.until_due()
     }
 
+    /// Looks for anomalies in the minutes that are over; answers what each of them led to. Meant for once a second.
+    pub async fn watch(&self) -> Vec<MinuteOutcome> {
+        self.service.anomalies().watch(self.live().feed()).await
+    }
+
     /// Tells the stores all that moved, and waits until what is queued is in the store or in the spill file.
     pub async fn close(self) -> IngestCounters {
         self.tick();
@@ -249,7 +256,7 @@ impl AnalyticsBuilder {
         Self { tokens: Some(tokens), ..self }
     }
 
-    /// One more whom anomalies are told.
+    /// One more whom anomalies are told, besides the program's log.
     #[must_use]
     pub fn alert(mut self, sink: Arc<dyn AlertSink>) -> Self {
         self.alerts.push(sink);

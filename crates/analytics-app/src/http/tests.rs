@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use analytics_domain::request::RawRequest;
 use analytics_domain::throttle::{Mode, ThrottleSettings};
-use analytics_ports::MockClock;
 use analytics_ports::ids::SequentialIds;
+use analytics_ports::{BatchLimit, MockClock, PageRequest};
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, Request, StatusCode};
@@ -324,6 +324,49 @@ async fn limits_are_set_and_impossible_ones_are_refused() {
     let of = |metric: &str| kept.as_array().unwrap().iter().find(|row| row["metric"] == metric).cloned();
     assert_eq!(of("error_rate").unwrap()["warning"], json!(0.2));
     assert!(of("requests_per_minute").is_some(), "defaults that the store does not replace are listed too");
+}
+
+#[tokio::test]
+async fn an_anomaly_of_live_traffic_is_listed_drawn_and_acknowledged() {
+    let bench = Bench::enforcing();
+    for number in 0..20 {
+        let seen = json!({
+            "client": format!("203.0.113.{number}"), "target": "/", "headers": [["user-agent", FIREFOX]],
+            "status": 500, "duration_us": 250_000,
+        });
+        assert_eq!(bench.post("/v1/observe", &seen).await.0, StatusCode::OK);
+    }
+    let told = json!({
+        "provider": "p", "model": "m", "input_tokens": 1, "output_tokens": 1,
+        "cost_nano_dollars": 2_500_000_000_i64,
+    });
+    assert_eq!(bench.post("/v1/ai-requests", &told).await.0, StatusCode::OK);
+    bench.clock.advance(TimeDelta::minutes(1));
+    assert_eq!(bench.analytics.as_ref().unwrap().watch().await.len(), 1);
+    let listed = bench.read("/v1/anomaly/events?acknowledged=false").await;
+    let event = &listed["events"][0];
+    let found = ["metric", "rule", "level"].map(|field| event[field].as_str().unwrap());
+    assert_eq!(found, ["error_rate.people", "threshold", "critical"]);
+    assert_eq!(listed["events"].as_array().unwrap().len(), 1);
+    for (metric, value) in [
+        ("error_rate.people", 1.0),
+        ("requests.people", 20.0),
+        ("new_fingerprints.people", 20.0),
+        ("response_time.people", 0.25),
+        ("ai_cost.people", 2.5),
+    ] {
+        let series = bench.read(&format!("/v1/anomaly/series/{metric}")).await;
+        assert_eq!(series["points"][0]["value"], json!(value), "{series}");
+    }
+    let path = format!("/v1/anomaly/events/{}/acknowledge", event["id"].as_str().unwrap());
+    let (status, noted) = bench.post(&path, &json!({})).await;
+    assert_eq!((status, noted["acknowledged_at"].is_string()), (StatusCode::OK, true));
+    let page = PageRequest::first(BatchLimit::default());
+    let audited = bench.service.stores().audit.list(None, page).await.unwrap().items;
+    let audited: Vec<_> =
+        audited.iter().map(|entry| (entry.record().action.as_str(), entry.record().actor.as_str())).collect();
+    assert_eq!(audited, [("acknowledge_anomaly", "person at the machine")]);
+    assert_eq!(bench.read("/v1/anomaly/events?acknowledged=false").await["events"], json!([]));
 }
 
 #[rstest]

@@ -3,6 +3,8 @@
 //! Each record may bring its id, so that telling it twice is noticed, and its time; without them it is of now. A cost
 //! that is not told is worked out from the prices of the configuration, and is unknown without one.
 
+use std::collections::BTreeMap;
+
 use analytics_domain::ids::{
     AiRequestId, ConversationId, MessageId, SessionId, TaskId, ToolExecutionId, UserId,
 };
@@ -172,13 +174,31 @@ pub(super) async fn ai_requests(
     let now = service.clock().now();
     let read = read(told, |told| told.record(&service, now))?;
     let new = service.stores().usage.record_ai_requests(&read, now).await;
-    if new.as_ref().is_ok_and(|new| *new == read.len() as u64) {
-        for cost in read.iter().filter_map(|request| request.cost) {
-            // Whose request it was is the host's to know; what is told is told for people.
-            service.live().feed().cost(Actor::People, cost, now);
-        }
+    // Of a call that was made before it is not known which records are new; its costs were counted then.
+    if new.as_ref().is_ok_and(|&new| new == read.len() as u64) {
+        count_costs(&service, &read, now).await;
     }
     answer(read.len(), new)
+}
+
+/// Counts costs for whom they arose: the session's class tells, and where it is not known it is people.
+async fn count_costs(service: &Service, read: &[AiRequest], now: DateTime<Utc>) {
+    let mut actors = BTreeMap::new();
+    for request in read {
+        let Some(cost) = request.cost else { continue };
+        let actor = match request.session {
+            None => Actor::People,
+            Some(id) => {
+                if !actors.contains_key(&id) {
+                    let session = service.stores().sessions.get(id).await.ok().flatten();
+                    let verdict = session.and_then(|session| session.value.record().verdict.clone());
+                    actors.insert(id, verdict.map_or(Actor::People, |verdict| Actor::of(verdict.class)));
+                }
+                actors[&id]
+            }
+        };
+        service.live().feed().cost(actor, cost, now);
+    }
 }
 
 /// Records tasks of agents: all of a call or none.
