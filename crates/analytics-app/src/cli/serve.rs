@@ -1,5 +1,6 @@
 //! `analytics serve`: the HTTP service.
 
+mod alerts;
 mod demo;
 mod running;
 
@@ -60,6 +61,12 @@ pub(super) struct ServeArgs {
     /// Verifies crawlers by published networks only, and looks up no names
     #[arg(long)]
     no_crawler_names: bool,
+    /// Where anomalies are told besides the log, such as https://example.org/hook
+    #[arg(long, value_name = "URL", requires = "webhook_key_file")]
+    webhook: Option<String>,
+    /// File of the key that signs what is told: 32 bytes, or 64 hexadecimal digits
+    #[arg(long, value_name = "FILE", requires = "webhook")]
+    webhook_key_file: Option<PathBuf>,
     /// Writes the log as JSON lines
     #[arg(long)]
     log_json: bool,

@@ -125,9 +125,14 @@ pub(super) fn rules(settings: &Settings) -> Result<VisitPolicy, CliError> {
 
 /// A secret of 32 bytes, as they are or as 64 hexadecimal digits.
 pub(super) fn read_secret(path: &Path) -> anyhow::Result<IdentityKey> {
+    secret_bytes(path).map(IdentityKey::new)
+}
+
+/// The bytes of such a secret.
+pub(super) fn secret_bytes(path: &Path) -> anyhow::Result<[u8; 32]> {
     let bytes = std::fs::read(path).with_context(|| format!("cannot read the secret {}", path.display()))?;
     if let Ok(raw) = <[u8; 32]>::try_from(bytes.as_slice()) {
-        return Ok(IdentityKey::new(raw));
+        return Ok(raw);
     }
     let mut key = [0; 32];
     let text = bytes.trim_ascii();
@@ -136,7 +141,7 @@ pub(super) fn read_secret(path: &Path) -> anyhow::Result<IdentityKey> {
         for (byte, pair) in key.iter_mut().zip(text.chunks_exact(2)) {
             *byte = (digit(pair[0]).unwrap_or(0) << 4 | digit(pair[1]).unwrap_or(0)) as u8;
         }
-        return Ok(IdentityKey::new(key));
+        return Ok(key);
     }
     bail!(
         "the secret {} is neither 32 bytes nor 64 hexadecimal digits; `openssl rand -hex 32` makes one",

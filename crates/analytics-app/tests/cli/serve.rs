@@ -24,6 +24,25 @@ fn the_demonstration_has_real_figures_at_once() {
 }
 
 #[test]
+fn a_webhook_needs_an_address_to_send_to_and_a_key() {
+    let key = super::file(&[7; 32], "key");
+    let key = key.path.to_str().unwrap();
+    for (options, problem) in [
+        (vec!["--webhook", "https://example.org/"], "--webhook-key-file"),
+        (vec!["--webhook-key-file", key], "--webhook"),
+        (
+            vec!["--webhook", "ftp://example.org/", "--webhook-key-file", key],
+            "begins with https:// or http://",
+        ),
+        (vec!["--webhook", "http://example.org/", "--webhook-key-file", "missing"], "cannot read the secret"),
+    ] {
+        let ran = analytics(&[vec!["serve", "--listen", "127.0.0.1:0"], options].concat());
+        assert_eq!(ran.status, 2, "{ran:?}");
+        assert!(ran.errors.contains(problem), "{ran:?}");
+    }
+}
+
+#[test]
 fn an_address_that_others_reach_needs_tokens() {
     let ran = analytics(&["serve", "--listen", "0.0.0.0:0"]);
     assert_eq!(ran.status, 2);

@@ -7,7 +7,6 @@
 mod transport;
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -105,40 +104,47 @@ impl Webhook {
 
     /// Tries every delivery that is due at `now`, and answers when the next one is; `None` with nothing to tell.
     pub fn deliver_due(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        let mut put_off = Vec::new();
-        loop {
-            let next = {
-                let mut queue = self.queue.lock();
-                let due = queue.waiting.iter().position(|one| one.due.is_none_or(|due| due <= now));
-                due.and_then(|at| queue.waiting.remove(at))
-            };
-            let Some(mut one) = next else { break };
-            // The lock is free while the receiver is waited for, so that alerts can be raised meanwhile.
-            let answer = self.transport.post(&self.delivery(&one, now));
-            let mut queue = self.queue.lock();
-            match answer {
-                Ok(200..=299) => queue.counters.delivered += 1,
-                Ok(408 | 429 | 500..) | Err(_) if one.failures + 1 < self.policy.attempts => {
-                    let wait = self.policy.first_wait.checked_mul(1 << one.failures.min(20));
-                    one.due = wait.and_then(|wait| now.checked_add_signed(wait));
-                    one.failures += 1;
-                    queue.counters.put_off += 1;
-                    put_off.push(one);
-                }
-                Ok(_) | Err(_) => queue.counters.given_up += 1,
-            }
-        }
-        let mut queue = self.queue.lock();
-        queue.waiting.extend(put_off);
-        queue.waiting.iter().map(|one| one.due.unwrap_or(now)).min()
+        while self.deliver_one(now) {}
+        self.queue.lock().waiting.iter().map(|one| one.due.unwrap_or(now)).min()
     }
 
-    /// Delivers what is due, again and again, until `stop` goes up.
-    pub fn run(&self, clock: &dyn Clock, stop: &Arc<AtomicBool>) {
+    /// Delivers what is due, again and again, until `stop` goes up; then the delivery under way is the last.
+    pub fn run(&self, clock: &dyn Clock, stop: &AtomicBool) {
         while !stop.load(Ordering::Relaxed) {
-            self.deliver_due(clock.now());
-            crate::ingest::source::wait(BETWEEN_LOOKS);
+            if !self.deliver_one(clock.now()) {
+                crate::ingest::source::wait(BETWEEN_LOOKS);
+            }
         }
+    }
+
+    /// Tries the delivery that is due at `now` and waits for longest; answers whether there was one.
+    fn deliver_one(&self, now: DateTime<Utc>) -> bool {
+        let next = {
+            let mut queue = self.queue.lock();
+            let due = queue.waiting.iter().position(|one| one.due.is_none_or(|due| due <= now));
+            due.and_then(|at| queue.waiting.remove(at))
+        };
+        let Some(mut one) = next else { return false };
+        // The lock is free while the receiver is waited for, so that alerts can be raised meanwhile.
+        let answer = self.transport.post(&self.delivery(&one, now));
+        let mut queue = self.queue.lock();
+        match answer {
+            Ok(200..=299) => queue.counters.delivered += 1,
+            Ok(408 | 429 | 500..) | Err(_) if one.failures + 1 < self.policy.attempts => {
+                let wait = self.policy.first_wait.checked_mul(1 << one.failures.min(20));
+                one.due = wait.and_then(|wait| now.checked_add_signed(wait));
+                one.failures += 1;
+                queue.counters.put_off += 1;
+                queue.waiting.push_back(one);
+            }
+            Ok(_) | Err(_) => queue.counters.given_up += 1,
+        }
+        true
+    }
+
+    /// Alerts that wait to be delivered.
+    pub fn waiting(&self) -> usize {
+        self.queue.lock().waiting.len()
     }
 
     /// What it has done.
@@ -184,6 +190,8 @@ const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use analytics_domain::anomaly::{AnomalyLevel, AnomalyRule, Finite, MetricName};
 
     use super::*;

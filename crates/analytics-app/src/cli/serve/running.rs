@@ -11,6 +11,7 @@ use tokio::net::TcpListener;
 use super::super::CliError;
 use super::super::replay::{open_geo, wired};
 use super::super::settings::rules;
+use super::alerts::Delivering;
 use super::{ServeArgs, demo};
 use crate::analytics::{Analytics, StartError};
 use crate::config::Settings;
@@ -46,6 +47,10 @@ pub(super) async fn serve(
     if let Some(path) = &args.geoip {
         builder = builder.geo(Arc::new(open_geo(path)?));
     }
+    let delivering = Delivering::start(args)?;
+    if let Some(delivering) = &delivering {
+        builder = builder.alert(Arc::clone(&delivering.webhook) as _);
+    }
     let crawlers = CrawlerVerifier::start(crawlers(args)?, VerifyPolicy::default(), Box::new(SystemNames));
     let analytics = builder.crawlers(crawlers.map_err(CliError::failed)?);
     let analytics = analytics.start().map_err(|error| match error {
@@ -63,6 +68,9 @@ pub(super) async fn serve(
     }
     answer(listener, analytics.router(), ServerPolicy::default(), stop.asked()).await;
     let counters = analytics.close().await;
+    if let Some(delivering) = delivering {
+        delivering.stop();
+    }
     let waiting = counters.waiting_in_spill;
     tracing::info!(stored = counters.stored, waiting, lost = counters.lost, "stopped");
     if counters.lost > 0 {
