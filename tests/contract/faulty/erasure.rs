@@ -8,7 +8,7 @@ use analytics_domain::usage::Task;
 use analytics_inmemory::InMemoryErasure;
 use analytics_ports::{
     BatchLimit, Erased, ErasureRepository, LabelRepository, PageRequest, SessionRepository, StoreError,
-    UsageRepository,
+    UsageKind, UsageRepository,
 };
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -27,22 +27,13 @@ impl FaultyErasure {
 
     /// Erases tasks that name no session, as one who takes null for equal.
     async fn erase_tasks_of_no_session(&self) -> Result<(), StoreError> {
-        let all = Period::new(DateTime::<Utc>::UNIX_EPOCH, DateTime::<Utc>::MAX_UTC - MICRO).ok();
-        let all = all
-            .map(|all| Period::new(all.from(), analytics_ports::clock::whole_micros(all.until())).unwrap());
-        let Some(all) = all else { return Ok(()) };
-        let tasks: Vec<Task> =
-            self.kept.usage.list_tasks(all, PageRequest::first(BatchLimit::default())).await?.items;
-        self.kept
-            .usage
-            .delete_recorded_before(
-                analytics_ports::UsageKind::Tasks,
-                DateTime::<Utc>::MAX_UTC,
-                BatchLimit::default(),
-            )
-            .await?;
-        let kept: Vec<Task> = tasks.into_iter().filter(|task| task.session.is_some()).collect();
-        self.kept.usage.record_tasks(&kept, DateTime::<Utc>::UNIX_EPOCH).await?;
+        let (first, past) = (DateTime::UNIX_EPOCH, DateTime::from_timestamp(4_000_000_000, 0).unwrap());
+        let all = Period::new(first, past).unwrap();
+        let (usage, limit) = (&self.kept.usage, BatchLimit::default());
+        let tasks: Vec<Task> = usage.list_tasks(all, PageRequest::first(limit)).await?.items;
+        usage.delete_recorded_before(UsageKind::Tasks, past, limit).await?;
+        let named: Vec<Task> = tasks.into_iter().filter(|task| task.session.is_some()).collect();
+        usage.record_tasks(&named, first).await?;
         Ok(())
     }
 }

@@ -109,7 +109,7 @@ async fn a_kept_session_is_explained_as_from_its_log() {
     for part in [id, "Signals", "Categories", "Throttle levels", "enforcing would have refused"] {
         assert!(text.out.contains(part), "{part} is not in\n{}", text.out);
     }
-    assert!(text.out.lines().all(|line| line.chars().count() <= 100), "{}", text.out);
+    assert!(text.out.lines().all(|line| line.chars().count() <= 120), "{}", text.out);
     let unknown = analytics(&["explain", "00000000000000000000000000000001", "--store", &url]);
     assert_eq!(unknown.status, 1);
     assert!(
