@@ -41,17 +41,17 @@ fn main() -> std::io::Result<()> {
     for kind in Kind::ALL {
         let weeks = args.series as f64 * 3.0;
         let all = (0..args.series).flat_map(|seed| opened(kind, None, seed)).collect();
-        alarms(&mut out, kind.name(), all, weeks)?;
+        alarms(&mut out, kind.name(), &all, weeks)?;
     }
     let monday = |seed| {
         let opened = opened(Kind::Requests, Some(Trouble::QuietWeekend), seed);
         opened.into_iter().filter(|(minute, _)| (MONDAY..MONDAY + DAY).contains(minute))
     };
-    let all = (0..args.series).flat_map(monday).collect();
-    alarms(&mut out, "requests on the Monday after a quiet weekend", all, args.series as f64 / 7.0)
+    let all: Vec<_> = (0..args.series).flat_map(monday).collect();
+    alarms(&mut out, "requests on the Monday after a quiet weekend", &all, args.series as f64 / 7.0)
 }
 
-fn alarms(out: &mut dyn Write, name: &str, all: Vec<(i64, AnomalyRule)>, weeks: f64) -> std::io::Result<()> {
+fn alarms(out: &mut dyn Write, name: &str, all: &[(i64, AnomalyRule)], weeks: f64) -> std::io::Result<()> {
     let of = |wanted| all.iter().filter(|(_, rule)| *rule == wanted).count() as f64 / weeks;
     let (baseline, trend) = (of(AnomalyRule::Baseline), of(AnomalyRule::Trend));
     writeln!(out, "{name:<46}{baseline:>16.2}{trend:>10.2}")

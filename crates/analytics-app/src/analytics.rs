@@ -138,7 +138,7 @@ impl Analytics {
 
     /// Every route of the HTTP service.
     pub fn router(&self) -> Router {
-        http::router(Arc::clone(&self.service))
+        http::router(&self.service)
     }
 
     /// The layer that puts the engine around a service of one's own.

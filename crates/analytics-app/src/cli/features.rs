@@ -1,5 +1,6 @@
 //! `analytics features`: the catalogue, and features as training data.
 
+use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
@@ -337,8 +338,10 @@ fn table() -> String {
     text.push_str("| --- | --- | --- | --- | --- | --- | --- |\n");
     for feature in Feature::all() {
         let most = if feature.most.is_finite() { feature.most.to_string() } else { "…".to_owned() };
-        text.push_str(&format!(
-            "| `{}` | {} | {} | {} to {most} | {} | {} | {} |\n",
+        // Writing to a string cannot fail.
+        let _ = writeln!(
+            text,
+            "| `{}` | {} | {} | {} to {most} | {} | {} | {} |",
             feature.name,
             feature.group,
             feature.unit.as_str(),
@@ -346,7 +349,7 @@ fn table() -> String {
             feature.known.as_str(),
             feature.undefined,
             feature.meaning
-        ));
+        );
     }
     text
 }

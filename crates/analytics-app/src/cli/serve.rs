@@ -61,7 +61,7 @@ pub(super) struct ServeArgs {
     /// Verifies crawlers by published networks only, and looks up no names
     #[arg(long)]
     no_crawler_names: bool,
-    /// Where anomalies are told besides the log, such as https://example.org/hook
+    /// Where anomalies are told besides the log, such as <https://example.org/hook>
     #[arg(long, value_name = "URL", requires = "webhook_key_file")]
     webhook: Option<String>,
     /// File of the key that signs what is told: 32 bytes, or 64 hexadecimal digits

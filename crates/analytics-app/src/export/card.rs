@@ -153,7 +153,12 @@ impl Card {
                 .as_str(),
             scaler_rows: scaler.map(|scaler| scaler.record().rows),
             zone_minutes: options.config.zone.minutes(),
-            groups: options.config.groups.iter().map(|group| group.as_str()).collect(),
+            groups: options
+                .config
+                .groups
+                .iter()
+                .map(analytics_domain::features::FeatureGroup::as_str)
+                .collect(),
             as_of: options.as_of,
             rows: rows.len() as u64,
             groups_of_clients: rows.iter().map(|row| row.group).collect::<hashbrown::HashSet<_>>().len()

@@ -188,8 +188,8 @@ fn scale(options: &ExportOptions, rows: &mut [Row]) -> Option<Scaler> {
         None => Scaler::fit(options.config.normalisation, &train),
     };
     for row in rows {
-        let scaled = scaler.apply(&vector(row));
-        row.features = scaled.as_slice().iter().map(|number| number.unwrap_or(f64::NAN)).collect();
+        let applied = scaler.apply(&vector(row));
+        row.features = applied.as_slice().iter().map(|number| number.unwrap_or(f64::NAN)).collect();
     }
     Some(scaler)
 }

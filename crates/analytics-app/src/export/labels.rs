@@ -259,9 +259,8 @@ fn written(columns: &[String], line: &str) -> anyhow::Result<Written> {
             "session_id" | "session" => row.session_id = value,
             "class" | "label" => row.class = value,
             "source" => row.source = Some(value),
-            "confidence" if value.is_empty() => {}
+            "confidence" | "at" if value.is_empty() => {}
             "confidence" => row.confidence = Some(value.parse().context("the confidence is no number")?),
-            "at" if value.is_empty() => {}
             "at" => row.at = Some(value.parse().context("the time is none")?),
             "author" => row.author = Some(value),
             _ => {}

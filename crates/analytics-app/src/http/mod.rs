@@ -66,11 +66,11 @@ pub type State = axum::extract::State<Arc<Service>>;
 struct Description;
 
 /// Every route of the service.
-pub fn router(service: Arc<Service>) -> Router {
+pub fn router(service: &Arc<Service>) -> Router {
     let (router, description) = OpenApiRouter::with_openapi(Description::openapi())
         .routes(routes!(decide::get, decide::post))
         .routes(routes!(observe::observe))
-        .merge(beacons::routes(&service))
+        .merge(beacons::routes(service))
         .routes(routes!(usage::ai_requests))
         .routes(routes!(usage::tasks))
         .routes(routes!(usage::tool_executions))
@@ -105,8 +105,8 @@ pub fn router(service: Arc<Service>) -> Router {
         .method_not_allowed_fallback(|| async { Problem::of(ProblemKind::MethodNotAllowed) })
         .layer(DefaultBodyLimit::max(MOST_BODY))
         .layer(middleware::from_fn(with_safe_headers))
-        .with_state(Arc::clone(&service))
-        .merge(dashboard::router(Arc::new(dashboard::Dashboard::of(&service))))
+        .with_state(Arc::clone(service))
+        .merge(dashboard::router(Arc::new(dashboard::Dashboard::of(service))))
 }
 
 /// Adds what every answer has: browsers are told to take nothing for what it is not called, and to frame nothing.

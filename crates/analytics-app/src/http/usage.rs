@@ -189,10 +189,10 @@ async fn count_costs(service: &Service, read: &[AiRequest], now: DateTime<Utc>) 
         let actor = match request.session {
             None => Actor::People,
             Some(id) => {
-                if !actors.contains_key(&id) {
+                if let std::collections::btree_map::Entry::Vacant(e) = actors.entry(id) {
                     let session = service.stores().sessions.get(id).await.ok().flatten();
                     let verdict = session.and_then(|session| session.value.record().verdict.clone());
-                    actors.insert(id, verdict.map_or(Actor::People, |verdict| Actor::of(verdict.class)));
+                    e.insert(verdict.map_or(Actor::People, |verdict| Actor::of(verdict.class)));
                 }
                 actors[&id]
             }

@@ -108,7 +108,7 @@ impl FeatureExtractionService {
             }
         }
         self.engage(record.id, as_of, &mut kept).await?;
-        Ok(finished(&self.config, session, kept, requests, as_of))
+        Ok(finished(self.config, session, kept, requests, as_of))
     }
 
     async fn engage(
@@ -229,13 +229,17 @@ pub fn extraction_of(
 ) -> Extraction {
     let mut kept = KeptFold::new(config.zone, session.record().started_at, as_of);
     let requests = rows.iter().filter(|row| row.at() <= as_of).count() as u64;
-    rows.iter().for_each(|row| kept.row(row));
-    events.iter().for_each(|event| kept.event(event));
-    finished(config, session, kept, requests, as_of)
+    for row in rows {
+        kept.row(row);
+    }
+    for event in events {
+        kept.event(event);
+    }
+    finished(*config, session, kept, requests, as_of)
 }
 
 fn finished(
-    config: &FeatureExtractionConfig,
+    config: FeatureExtractionConfig,
     session: &AnalyticsSession,
     kept: KeptFold,
     requests: u64,
@@ -245,7 +249,7 @@ fn finished(
     let agent =
         if text.is_empty() { AgentFacts::UNOBSERVED } else { AgentFacts::of(text, &UserAgent::parse(text)) };
     let fold = kept.finish();
-    let features = extract(config, session.id(), &fold, &FeatureContext::of_agent(agent), as_of);
+    let features = extract(&config, session.id(), &fold, &FeatureContext::of_agent(agent), as_of);
     Extraction { features, requests, early_engagement: fold.early_engagement() }
 }
 

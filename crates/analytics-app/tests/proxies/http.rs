@@ -26,7 +26,7 @@ pub(crate) fn get(port: u16, host: &str, target: &str, fields: &[(&str, &str)]) 
     stream.set_read_timeout(Some(Duration::from_secs(30))).ok()?;
     let mut request = format!("GET {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n");
     for (name, value) in fields {
-        request.push_str(&format!("{name}: {value}\r\n"));
+        request.extend([name, ": ", value, "\r\n"]);
     }
     request.push_str("\r\n");
     stream.write_all(request.as_bytes()).ok()?;

@@ -174,7 +174,7 @@ pub(crate) fn within<T>(limit: Duration, mut ask: impl FnMut() -> Option<T>) -> 
 }
 
 /// The built command, listening on a port of the system's choice.
-pub(crate) fn analytics(home: &Path, mode: &str, more: &[&str]) -> (Running, u16) {
+pub(crate) fn analytics(home: &Path, mode: &str, options: &[&str]) -> (Running, u16) {
     let policy = home.join("policy.toml");
     // Levels may rise each second, or a test would take minutes.
     fs::write(&policy, "[throttle.escalation]\nmin_dwell_seconds = 1\n").unwrap();
@@ -182,7 +182,7 @@ pub(crate) fn analytics(home: &Path, mode: &str, more: &[&str]) -> (Running, u16
         .args(["serve", "--listen", "127.0.0.1:0", "--trusted-proxy", "127.0.0.1", "--mode", mode])
         .args(["--site-host", "site.example", "--policy"])
         .arg(policy)
-        .args(more)
+        .args(options)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

@@ -77,6 +77,9 @@ pub fn deciding_vector(fold: &FeatureFold, agent: &AgentFacts) -> Vec<Option<f64
 }
 
 /// The row with the features of its client's shape, which are known only beside other sessions.
+///
+/// # Panics
+/// Never: every feature stays within its range.
 #[must_use]
 pub fn with_shape(
     config: &FeatureExtractionConfig,

@@ -5,6 +5,7 @@
 
 use super::catalogue::{Feature, FeatureGroup, FeatureKind, Known, Unit};
 use super::extract::FeatureSubject;
+use crate::detector::profile::GapStats;
 use crate::request::RequestKind;
 
 macro_rules! features {
@@ -257,20 +258,20 @@ features! {
 
     request_time_variance: Timing, SquareMilliseconds, Real, 0.0 to NO_END, Deciding;
     "Variance of the times between page views."; missing "with fewer than three page views";
-    |s| s.gaps().and_then(|gaps| gaps.variance_us2()).map(|us2| us2.max(0.0) / 1e6);
+    |s| s.gaps().and_then(GapStats::variance_us2).map(|us2| us2.max(0.0) / 1e6);
 
     gap_deviation_ms: Timing, Milliseconds, Real, 0.0 to NO_END, Deciding;
     "Standard deviation of the times between page views."; missing "with fewer than three page views";
-    |s| s.gaps().and_then(|gaps| gaps.variance_us2()).map(|us2| libm::sqrt(us2.max(0.0)) / 1e3);
+    |s| s.gaps().and_then(GapStats::variance_us2).map(|us2| libm::sqrt(us2.max(0.0)) / 1e3);
 
     time_pattern_regularity: Timing, Ratio, Real, 0.0 to 1.0, Deciding;
     "1/(1 + CV) of the times between page views: 1 for equal ones, near 0 for irregular ones.";
     missing "with fewer than three page views, or when all came at one time";
-    |s| s.gaps().and_then(|gaps| gaps.coefficient_of_variation()).map(|cv| 1.0 / (1.0 + cv));
+    |s| s.gaps().and_then(GapStats::coefficient_of_variation).map(|cv| 1.0 / (1.0 + cv));
 
     gap_log_deviation: Timing, Log, Real, 0.0 to 64.0, Deciding;
     "Standard deviation of the logarithms of the times between page views."; missing "with fewer than three page views";
-    |s| s.gaps().and_then(|gaps| gaps.log_deviation()).map(|deviation| deviation.max(0.0));
+    |s| s.gaps().and_then(GapStats::log_deviation).map(|deviation| deviation.max(0.0));
 
     smallest_gap_ms: Timing, Milliseconds, Real, 0.0 to NO_END, Deciding;
     "Shortest time between page views."; missing "with fewer than two page views";
@@ -537,7 +538,7 @@ impl FeatureSubject<'_> {
     }
 
     /// The gaps between page views, when there are at least two.
-    fn gaps(&self) -> Option<&crate::detector::profile::GapStats> {
+    fn gaps(&self) -> Option<&GapStats> {
         Some(&self.profile.session.gaps).filter(|gaps| gaps.count() > 1)
     }
 }

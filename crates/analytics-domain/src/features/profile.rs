@@ -323,7 +323,7 @@ impl Waiting {
             page: seen.page,
             directory: seen.directory,
             // Rows keep no longer number, and what is folded from them has to be the same.
-            number: seen.number.filter(|&number| number <= i64::MAX as u64),
+            number: seen.number.filter(|&number| i64::try_from(number).is_ok()),
             probe: seen.probe,
             trap: seen.trap,
             referrer: seen.referrer,

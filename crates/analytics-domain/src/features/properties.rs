@@ -171,7 +171,7 @@ fn a_session_of_a_day_with_a_million_requests_stays_small_and_in_range() {
 #[test]
 fn engagement_from_before_the_session_counts_in_no_feature() {
     let rows = rows(&[(1_700_000_000_000_000, ArbitraryRequest::page("/"))]);
-    let early = event(start(&rows) - TimeDelta::seconds(1), &Default::default());
+    let early = event(start(&rows) - TimeDelta::seconds(1), &CreateEngagementEventInput::default());
     let fold = folded(&rows, &[early], DateTime::<Utc>::MAX_UTC);
     let context = FeatureContext::of_agent(AgentFacts::UNOBSERVED);
     assert_eq!(fold.early_engagement(), 1);
@@ -252,7 +252,7 @@ fn rows(lines: &[(i64, ArbitraryRequest)]) -> Vec<RequestRow> {
         let at = DateTime::from_timestamp_micros(*at_us)?;
         let seen = request.observation();
         let mut facts = RequestFacts::of(&seen);
-        facts.number = facts.number.filter(|&number| number <= i64::MAX as u64);
+        facts.number = facts.number.filter(|&number| i64::try_from(number).is_ok());
         let record = RequestRecord {
             id: EventId::at(at, arrival as u128)?,
             session: SessionId::from_u128(1),
@@ -294,7 +294,9 @@ fn folded_from(
     let mut sorted = rows.to_vec();
     sorted.sort_by_key(|row| (row.at(), row.id()));
     let mut kept = KeptFold::new(ZoneOffset::default(), start, as_of);
-    sorted.iter().for_each(|row| kept.row(row));
+    for row in &sorted {
+        kept.row(row);
+    }
     events.iter().rev().for_each(|event| kept.event(event));
     kept.finish()
 }
