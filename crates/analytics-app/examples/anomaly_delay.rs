@@ -40,7 +40,7 @@ fn main() -> std::io::Result<()> {
     writeln!(out, "\n{:<46}{:>16}{:>10}", "nothing wrong, alarms a week", "baseline", "trend")?;
     for kind in Kind::ALL {
         let weeks = args.series as f64 * 3.0;
-        let all = (0..args.series).flat_map(|seed| opened(kind, None, seed)).collect();
+        let all: Vec<_> = (0..args.series).flat_map(|seed| opened(kind, None, seed)).collect();
         alarms(&mut out, kind.name(), &all, weeks)?;
     }
     let monday = |seed| {

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::detector::AgentFacts;
-use crate::engagement::{EngagementEvent, EngagementRecord};
+use crate::engagement::{CreateEngagementEventInput, EngagementEvent, EngagementRecord};
 use crate::ids::{EventId, FingerprintHash, VisitorId};
 use crate::request_row::{RequestDecision, RequestFacts, RequestRecord, RequestRow};
 use crate::session::Text;
@@ -219,7 +219,7 @@ fn agent() -> impl Strategy<Value = AgentFacts> {
 }
 
 /// Seconds after the start of the session, some before it, and what was claimed.
-type Told = Vec<(i64, Box<crate::engagement::CreateEngagementEventInput>)>;
+type Told = Vec<(i64, Box<CreateEngagementEventInput>)>;
 
 fn events() -> impl Strategy<Value = Told> {
     let one = (-5i64..7_200, strategies::engagement_input().prop_map(Box::new));
@@ -233,14 +233,14 @@ fn events_of(rows: &[RequestRow], told: Told) -> Vec<EngagementEvent> {
         .collect()
 }
 
-fn event(at: DateTime<Utc>, input: &crate::engagement::CreateEngagementEventInput) -> EngagementEvent {
+fn event(at: DateTime<Utc>, input: &CreateEngagementEventInput) -> EngagementEvent {
     let context = crate::engagement::EngagementContext {
         id: EventId::at(at, 7).unwrap(),
         session: SessionId::from_u128(1),
         page_served_at: None,
         bound: true,
     };
-    let input = crate::engagement::CreateEngagementEventInput { page_url: "/a".into(), ..input.clone() };
+    let input = CreateEngagementEventInput { page_url: "/a".into(), ..input.clone() };
     let event = EngagementEvent::create(&crate::engagement::EngagementPolicy::default(), context, &input, at);
     let record: EngagementRecord = event.unwrap().into_record();
     record.try_into().unwrap()

@@ -71,10 +71,10 @@ async fn test_feature_extraction_ml_ready() {
     assert_eq!(of(1, "fingerprint_anomaly_score"), Some((2.0_f64 / 2.0).ln()), "one of two networks");
     assert_eq!(of(0, "total_clicks"), None, "missing, not 0");
     let scaler = Scaler::fit(Normalisation::Standard, &rows);
-    let scaled: Vec<_> = rows.iter().map(|row| scaler.apply(row)).collect();
+    let applied: Vec<_> = rows.iter().map(|row| scaler.apply(row)).collect();
     let requests = Feature::index_of("total_requests").unwrap();
     assert_eq!(
-        scaled.iter().map(|row| row.as_slice()[requests]).collect::<Vec<_>>(),
+        applied.iter().map(|row| row.as_slice()[requests]).collect::<Vec<_>>(),
         [Some(-1.0), Some(1.0)]
     );
 }
