@@ -5,6 +5,7 @@
   const options = script.dataset;
   const endpoint = (options.endpoint || new URL(script.src).origin).replace(/\/+$/, '') + '/v1/';
   const now = () => performance.now();
+  const shown = () => document.visibilityState == 'visible';
   const on = (target, types, handler) =>
     types.split(' ').forEach(type => target.addEventListener(type, handler, { capture: true, passive: true }));
 
@@ -106,7 +107,7 @@
     const asked = now();
     const referrer = view ? view.url : document.referrer;
     const opened = view = { url: page() };
-    visible = document.visibilityState == 'visible';
+    visible = shown();
     focused = document.hasFocus();
     lastY = scrollY;
     settled = navigation == 'load' ? 0 : asked + 250;
@@ -143,13 +144,13 @@
     open('load');
 
     on(document, 'visibilitychange', () => {
-      tick();
-      visible = document.visibilityState == 'visible';
-      if (!visible) {
+      if (shown()) tick();
+      else {
         told.tab_switches++;
         sign('navigation_ms');
         flush();
       }
+      visible = shown();
     });
     on(window, 'pagehide', flush);
     on(window, 'pageshow', event => { if (event.persisted) open('restored'); });
