@@ -66,16 +66,22 @@ pub fn observe_session_start(
 /// Raises the score for one page whose engagement was bound to the session and plausible.
 ///
 /// At most the policy's `engagement_points_per_day` in one UTC day. Engagement that is unbound or implausible proves
-/// nothing: do not report it here.
-pub fn observe_engagement(policy: &ReputationPolicy, state: &mut ReputationState, now: DateTime<Utc>) {
+/// nothing: do not report it here. Answers whether it is the first of the day that gives points.
+pub fn observe_engagement(
+    policy: &ReputationPolicy,
+    state: &mut ReputationState,
+    now: DateTime<Utc>,
+) -> bool {
     let now_us = micros(now);
     state.advance(policy, now_us);
     state.begin_day(policy, now_us);
     let rules = policy.settings();
     let left = rules.engagement_points_per_day.saturating_sub(state.raised_today);
     let points = rules.engagement_points.min(left);
+    let first = points > 0 && state.raised_today == 0;
     state.raised_today = state.raised_today.saturating_add(points);
     state.move_score(policy, f32::from(points), now_us);
+    first
 }
 
 /// Everything that is remembered of one fingerprint's reputation, in 96 bytes without a pointer.

@@ -160,16 +160,16 @@ fn engagement_raises_the_score_by_at_most_25_a_day() {
     let mut state = ReputationState::default();
     let start = 10 * 1_440;
     for _ in 0..4 {
-        observe_engagement(&policy, &mut state, at(start));
+        let _ = observe_engagement(&policy, &mut state, at(start));
     }
     assert_eq!(state.score(&policy, at(start)), 70.0);
     for _ in 0..10 {
-        observe_engagement(&policy, &mut state, at(start));
+        let _ = observe_engagement(&policy, &mut state, at(start));
     }
     assert_eq!(state.score(&policy, at(start)), 75.0);
     let next = start + 1_440;
     for _ in 0..10 {
-        observe_engagement(&policy, &mut state, at(next));
+        let _ = observe_engagement(&policy, &mut state, at(next));
     }
     assert_eq!(state.score(&policy, at(next)), 62.5 + 25.0);
 }

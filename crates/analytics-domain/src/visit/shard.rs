@@ -203,7 +203,8 @@ impl<T: Default> Shard<T> {
         Some(&mut self.visitors.get_mut(slot).tag)
     }
 
-    /// Takes in what the tracker told of an open session; `false` where there is none.
+    /// Takes in what the tracker told of an open session; `false` where there is none. The ceilings above the visitor grow
+    /// with its first signs of a person in a day.
     pub fn tracked(
         &mut self,
         policy: &VisitPolicy,
@@ -217,7 +218,13 @@ impl<T: Default> Shard<T> {
         if visitor.session.is_none() {
             return false;
         }
-        visitor.tracked(policy, site, report, now);
+        let (first, home) = (visitor.tracked(policy, site, report, now), visitor.home);
+        if first {
+            self.networks.get_mut(home).ceiling.engage(now);
+            for block in key.network.ceilings().into_iter().flatten() {
+                self.wide.entry(block).or_default().ceiling.engage(now);
+            }
+        }
         true
     }
 
@@ -495,6 +502,12 @@ impl<T: Default> Shard<T> {
 
 #[cfg(test)]
 impl<T: Default> Shard<T> {
+    /// How many engaged visitors the ceiling of a client's network knows.
+    pub(super) fn engaged(&mut self, key: &ClientKey, now: DateTime<Utc>) -> u32 {
+        let home = self.visitor(key).map(|visitor| visitor.home);
+        home.map_or(0, |home| self.networks.get_mut(home).ceiling.engaged(now))
+    }
+
     /// Whether the client is remembered.
     pub(super) fn knows(&self, key: &ClientKey) -> bool {
         self.visitors.find(key).is_some()

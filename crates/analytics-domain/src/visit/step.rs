@@ -298,22 +298,23 @@ impl<T: Default> Visitor<T> {
         }
     }
 
-    /// Takes in what the tracker told, and weighs the open session again; signs of a person mend the reputation.
+    /// Takes in what the tracker told, and weighs the open session again; signs of a person mend the reputation. Answers
+    /// whether they are the visitor's first of the day.
     pub(super) fn tracked(
         &mut self,
         policy: &VisitPolicy,
         site: &SiteFacts,
         report: TrackerMarks,
         now: DateTime<Utc>,
-    ) {
+    ) -> bool {
         let marks = &mut self.profile.tracker;
         marks.automated |= report.automated;
         marks.implausible |= report.implausible;
         marks.engaged |= report.engaged;
-        if report.engaged && !report.automated && !report.implausible {
-            reputation::observe_engagement(&policy.reputation, &mut self.reputation, now);
-        }
+        let person = report.engaged && !report.automated && !report.implausible;
+        let first = person && reputation::observe_engagement(&policy.reputation, &mut self.reputation, now);
         self.assessment = policy.detector.assess(&self.subject(site));
+        first
     }
 
     /// Takes the visitor for a person, since somebody labelled its session so: level, flags and ban go.

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use std::collections::BTreeMap;
 
 use super::*;
+use crate::detector::profile::TrackerMarks;
 use crate::detector::{AgentFacts, ReferrerFacts};
 use crate::request::ClientNetwork;
 use crate::session::EndReason;
@@ -39,6 +40,25 @@ fn a_gap_of_exactly_thirty_minutes_starts_another_session() {
     let then = start() + GAP - MICROSECOND + GAP;
     assert!(world.page(visitor, then).opened);
     assert_eq!(world.ends(), [(EndReason::Inactive, start(), start() + GAP - MICROSECOND, 2)]);
+}
+
+#[test]
+fn the_ceiling_of_a_network_grows_once_a_day_with_each_visitor_who_shows_signs_of_a_person() {
+    let mut world = World::new(10);
+    let signs = TrackerMarks { engaged: true, ..TrackerMarks::default() };
+    let mut engaged = |visitor: Who, marks, now| {
+        world.page(visitor, now);
+        let key = visitor.key();
+        assert!(world.shard.tracked(&world.policy, &world.site, &key, marks, now));
+        world.shard.engaged(&key, now)
+    };
+    let one = client(1);
+    let other = Who { agent: client(2).agent, ..one };
+    assert_eq!(engaged(one, TrackerMarks { automated: true, ..signs }, start()), 0);
+    assert_eq!(engaged(one, signs, start()), 1);
+    assert_eq!(engaged(one, signs, start() + GAP), 1, "the same person on the same day");
+    assert_eq!(engaged(other, signs, start() + GAP), 2);
+    assert_eq!(engaged(one, signs, start() + TimeDelta::days(1)), 2, "yesterday's were more");
 }
 
 #[test]
