@@ -125,7 +125,7 @@ fn hostile_bytes_and_silence_hold_up_nobody() {
         "GET /v1/decide/%00%ff/..//? HTTP/1.1\r\nhost: localhost\r\nx-forwarded-for: ,,unknown,::::\r\n\r\n",
         "POST /v1/observe HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9999999999999999999\r\n\r\n",
         "POST /v1/observe HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n",
-        &format!("GET / HTTP/1.1\r\nhost: localhost\r\nx-long: {long}\r\n\r\n"),
+        &format!("GET /nowhere HTTP/1.1\r\nhost: localhost\r\nx-long: {long}\r\n\r\n"),
         &format!("GET /{long} HTTP/1.1\r\nhost: localhost\r\n\r\n"),
     ] {
         let mut stream = served.connect();
