@@ -167,7 +167,7 @@ fn weights_are_added_to_the_intercept_and_missing_features_add_their_own() {
     let by = model.contributions(&features(Some(6.0), Some(0.5)), 3);
     assert_eq!(
         by.iter().map(|c| (c.feature, c.by)).collect::<Vec<_>>(),
-        [("head_share", 1.5), ("total_requests", -0.5)]
+        [("head_share", 1.5), ("total_requests", -1.0)]
     );
 }
 
