@@ -221,7 +221,6 @@ const fn rule(detector: &BehavioralBotDetector) -> &'static [&'static str] {
 
 #[cfg(test)]
 mod tests {
-    use analytics_domain::detector::CategoryPolicy;
 
     use super::*;
     use analytics_domain::detector::CategoryPolicy;
