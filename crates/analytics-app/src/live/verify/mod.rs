@@ -164,15 +164,18 @@ impl CrawlerVerifier {
     }
 
     fn learn(&self, job: &Job, answer: Result<Verification, LookupFailed>) {
-        self.counters.looked_up.fetch_add(1, Ordering::Relaxed);
-        self.counters.failed.fetch_add(u64::from(answer.is_err()), Ordering::Relaxed);
+        let failed = answer.is_err();
         let answer = answer.unwrap_or(Verification::Unknown);
         let length = match answer {
             Verification::Verified => self.policy.verified_for,
             Verification::Spoofed => self.policy.spoofed_for,
             Verification::Unknown => self.policy.unknown_for,
         };
-        self.cache.lock().put(job.address, job.crawler, answer, later(job.now, length));
+        // Counted before the lock is free again: who sees the count finds the answer.
+        let mut cache = self.cache.lock();
+        cache.put(job.address, job.crawler, answer, later(job.now, length));
+        self.counters.failed.fetch_add(u64::from(failed), Ordering::Relaxed);
+        self.counters.looked_up.fetch_add(1, Ordering::Relaxed);
     }
 }
 
