@@ -5,13 +5,15 @@ use chrono::{DateTime, Utc};
 
 use super::MonitorPolicy;
 
-/// The values before, and how many since then were beyond them.
+/// The values before, and those that depart from them.
 ///
-/// Values beyond the trend do not join it, so that the end of a flood is no drop. What lasts for longer than the window
-/// is the new level: the window starts afresh.
+/// A value departs when its level against the mean says so and it lies outside of all values of the window: traffic that
+/// comes in bursts has both in every hour. While values depart, and while an anomaly is open, values are set aside; then
+/// they join the window, so that the end of a flood is no drop. What lasts for longer than the window is the new one.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Trend {
     before: TrendWindow,
+    aside: TrendWindow,
     state: State,
 }
 
@@ -24,7 +26,7 @@ pub(super) enum TrendChange {
 
 #[derive(Debug, Clone, Copy, Default)]
 struct State {
-    /// Values beyond the trend in a row, and when the first of them came.
+    /// Values that depart in a row, and when the first of them came.
     beyond: u32,
     since: DateTime<Utc>,
     /// While an anomaly is open: ordinary values in a row.
@@ -41,27 +43,52 @@ impl Trend {
         at: DateTime<Utc>,
     ) -> Option<TrendChange> {
         let level = policy.trend.level(&self.before, value);
-        let state = &mut self.state;
-        if level == AnomalyLevel::Normal {
-            state.beyond = 0;
+        let outside = || self.before.range().is_none_or(|range| !range.holds(value));
+        let departs = (level != AnomalyLevel::Normal && outside()).then_some(level);
+        let change = self.note(policy, departs, told, at);
+        if self.state.beyond > 0 || self.is_open() {
+            self.aside.push(value);
+            if self.aside.len() as usize == TrendWindow::CAPACITY {
+                self.before = std::mem::take(&mut self.aside);
+                self.state.beyond = 0;
+            }
+        } else {
+            let aside = std::mem::take(&mut self.aside);
+            aside.iter().for_each(|value| self.before.push(value));
             self.before.push(value);
-            let quiet = state.quiet.map(|quiet| quiet + 1);
-            state.quiet = quiet.filter(|&quiet| quiet < policy.closing_quiet);
-            return (quiet.is_some() && state.quiet.is_none()).then_some(TrendChange::Closed);
         }
+        change
+    }
+
+    /// Notes how far a value departs, if it does.
+    fn note(
+        &mut self,
+        policy: &MonitorPolicy,
+        departs: Option<AnomalyLevel>,
+        told: bool,
+        at: DateTime<Utc>,
+    ) -> Option<TrendChange> {
+        let state = &mut self.state;
+        let Some(level) = departs else {
+            state.beyond = 0;
+            let quiet = state.quiet? + 1;
+            state.quiet = Some(quiet).filter(|&quiet| quiet < policy.closing_quiet);
+            return state.quiet.is_none().then_some(TrendChange::Closed);
+        };
         if state.beyond == 0 {
             state.since = at;
         }
         state.beyond += 1;
-        let opens = state.quiet.is_none() && state.beyond == policy.trend_hits && !told;
-        let expected = if opens { policy.trend.band(&self.before) } else { None };
-        if opens || state.quiet.is_some() {
+        if state.quiet.is_some() {
             state.quiet = Some(0);
+            return None;
         }
-        if state.beyond as usize >= TrendWindow::CAPACITY {
-            (self.before, self.state.beyond) = (TrendWindow::default(), 0);
+        if state.beyond != policy.trend_hits || told {
+            return None;
         }
-        opens.then_some(TrendChange::Opened { level, since: self.state.since, expected })
+        state.quiet = Some(0);
+        let since = state.since;
+        Some(TrendChange::Opened { level, since, expected: policy.trend.band(&self.before) })
     }
 
     /// Whether an anomaly is open.
@@ -113,6 +140,12 @@ mod tests {
     fn what_lasts_for_longer_than_an_hour_is_the_new_level() {
         let step = [20.0; 70].into_iter().chain([100.0; 500]);
         assert_eq!(changes(step), [(74, true), (134, false)]);
+    }
+
+    #[test]
+    fn traffic_in_bursts_opens_at_most_once() {
+        let bursts = [100.0; 6].into_iter().chain([10.0; 6]).cycle().take(600);
+        assert_eq!(changes(bursts), [(10, true), (14, false)]);
     }
 
     #[test]

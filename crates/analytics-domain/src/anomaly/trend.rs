@@ -73,7 +73,7 @@ pub struct InvalidTrendPolicy {
 /// The last values before the one that is looked at: at most [`CAPACITY`](Self::CAPACITY), 512 bytes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TrendWindow {
-    values: [f64; Self::CAPACITY],
+    values: [Finite; Self::CAPACITY],
     next: u32,
     len: u32,
 }
@@ -142,7 +142,7 @@ impl TrendWindow {
 
     /// Takes a value in; the oldest leaves a full window.
     pub fn push(&mut self, value: Finite) {
-        self.values[self.next as usize] = value.get();
+        self.values[self.next as usize] = value;
         self.next = (self.next + 1) % Self::CAPACITY as u32;
         self.len = (self.len + 1).min(Self::CAPACITY as u32);
     }
@@ -164,15 +164,40 @@ impl TrendWindow {
             return None;
         }
         let len = f64::from(self.len);
+        let values = || values.iter().map(|value| value.get());
         // Where the sum of the greatest numbers is none any more, each is divided first.
-        let mean = Finite::new(values.iter().sum::<f64>() / len);
-        mean.or_else(|_| Finite::new(values.iter().map(|value| value / len).sum())).ok()
+        let mean = Finite::new(values().sum::<f64>() / len);
+        mean.or_else(|_| Finite::new(values().map(|value| value / len).sum())).ok()
+    }
+
+    /// The values, the oldest first.
+    pub fn iter(&self) -> impl Iterator<Item = Finite> + '_ {
+        // A window that is not full begins at its first place.
+        let first = if self.len as usize == Self::CAPACITY { self.next as usize } else { 0 };
+        let (newer, older) = self.values[..self.len as usize].split_at(first);
+        older.iter().chain(newer).copied()
+    }
+
+    /// The least and the greatest of the values; `None` without any.
+    pub fn range(&self) -> Option<Band> {
+        let values = &self.values[..self.len as usize];
+        let (first, others) = values.split_first()?;
+        let (mut least, mut most) = (*first, *first);
+        for &value in others {
+            if value < least {
+                least = value;
+            }
+            if value > most {
+                most = value;
+            }
+        }
+        Band::new(least, most).ok()
     }
 }
 
 impl Default for TrendWindow {
     fn default() -> Self {
-        Self { values: [0.0; Self::CAPACITY], next: 0, len: 0 }
+        Self { values: [Finite::default(); Self::CAPACITY], next: 0, len: 0 }
     }
 }
 
@@ -259,6 +284,20 @@ mod tests {
         assert_eq!((window.len(), window.mean()), (62, Finite::new(2.0).ok()));
         assert_eq!(TrendWindow::default().mean(), None);
         assert!(size_of::<TrendWindow>() <= 512);
+    }
+
+    #[test]
+    fn a_window_gives_its_values_and_their_range() {
+        let values = |window: &TrendWindow| window.iter().map(Finite::get).collect::<alloc::vec::Vec<_>>();
+        assert_eq!(values(&window(&[3.0, 1.0, 2.0])), [3.0, 1.0, 2.0]);
+        let full: alloc::vec::Vec<f64> = (0..100).map(f64::from).collect();
+        assert_eq!(values(&window(&full)), full[38..]);
+        let range =
+            |values: &[f64]| window(values).range().map(|range| (range.lower().get(), range.upper().get()));
+        assert_eq!(
+            [range(&[3.0, 1.0, 2.0]), range(&full), range(&[])],
+            [Some((1.0, 3.0)), Some((38.0, 99.0)), None]
+        );
     }
 
     #[test]
