@@ -94,25 +94,23 @@ impl Sink for LiveSink {
     async fn store(&self, records: &[LiveRecord]) -> Result<u64, StoreError> {
         let at = self.clock.now();
         let mut new = 0;
-        let mut rows = Vec::new();
-        let mut events = Vec::new();
+        let (mut began, mut rows, mut events) = (Vec::new(), Vec::new(), Vec::new());
         for record in records {
             match record {
-                LiveRecord::Began(session) => {
-                    let kept = self.stores.sessions.create(session, at).await?;
-                    new += u64::from(kept == Recorded::New);
-                }
+                LiveRecord::Began(session) => began.push((**session).clone()),
                 LiveRecord::Request(row) => rows.push((**row).clone()),
                 LiveRecord::Event(event) => events.push((**event).clone()),
                 LiveRecord::Progress(_) | LiveRecord::Reputation(..) | LiveRecord::Ban(_) => {}
             }
         }
+        if !began.is_empty() {
+            new += new_of(&self.stores.sessions.create_batch(&began, at).await?);
+        }
         if !rows.is_empty() {
             new += self.stores.requests.insert(&rows, at).await?;
         }
         if !events.is_empty() {
-            let kept = self.stores.events.record(&events, at).await?;
-            new += kept.iter().filter(|&&kept| kept == Recorded::New).count() as u64;
+            new += new_of(&self.stores.events.record(&events, at).await?);
         }
         for record in newest(records) {
             match record {
@@ -129,6 +127,10 @@ impl Sink for LiveSink {
         }
         Ok(new)
     }
+}
+
+fn new_of(kept: &[Recorded]) -> u64 {
+    kept.iter().filter(|&&kept| kept == Recorded::New).count() as u64
 }
 
 /// The records without those that a later one of the batch replaces, in their order.
