@@ -1,5 +1,5 @@
-//! How fast requests reach PostgreSQL from the queue, beside a raw COPY of the same rows in the same run, and what the
-//! request path waits for.
+//! How fast requests reach PostgreSQL from the queue, beside a raw COPY of the same rows in the same run, and how many
+//! statements that takes.
 //!
 //! `cargo bench -p analytics-app --bench ingest [-- --requests N]`
 //!
@@ -64,7 +64,6 @@ fn main() {
     println!("{:<36}{:>12.0} rows/s", "raw COPY of the same rows", per_second(&copy));
     println!("{:<36}{:>12.2}", "ratio", median(&ratios[1..]));
     let (statements, offer) = bench.statements(&sessions);
-    println!("{:<36}{:>12}", "statements that a request waits for", 0);
     println!("{:<36}{statements:>12.5}", "statements behind it, a request");
     println!("{:<36}{offer:>12.0} ns", "offering a session to the queue");
     bench.close();

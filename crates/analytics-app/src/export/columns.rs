@@ -7,6 +7,8 @@ use super::{ExportOptions, Row};
 /// One column.
 pub(super) struct Column {
     pub(super) name: &'static str,
+    /// Texts such as CSV tell no kinds.
+    #[cfg_attr(not(feature = "parquet"), expect(dead_code, reason = "only Parquet has types"))]
     pub(super) kind: ColumnKind,
     value: Box<dyn Fn(&Row) -> Value<'_>>,
 }
