@@ -13,6 +13,7 @@ use analytics_ports::{AlertSink, Clock, GeoLocator, IdGenerator};
 use axum::Router;
 use chrono::{DateTime, Utc};
 use parking_lot::Mutex;
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
 
@@ -63,7 +64,10 @@ pub struct Analytics {
 /// and runs jobs of upkeep.
 pub struct Running {
     analytics: Arc<Analytics>,
-    upkeep: [JoinHandle<()>; 3],
+    /// What may end at any moment.
+    upkeep: [JoinHandle<()>; 2],
+    /// What looks for anomalies, until this end of the channel is gone; it finishes what it is about.
+    watching: (oneshot::Sender<()>, JoinHandle<()>),
 }
 
 /// What an [`Analytics`] is to be made of. Everything has a default: rules as documented, stores in memory, the
@@ -194,6 +198,18 @@ impl Analytics {
     /// Tells the stores all that moved, and waits until what is queued is in the store or in the spill file.
     pub async fn close(self) -> IngestCounters {
         self.tick();
+        // A queue that is full empties itself into the store or the spill file.
+        for _ in 0..100 {
+            if self.live().untold() == 0 {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            self.tick();
+        }
+        let untold = self.live().untold();
+        if untold > 0 {
+            tracing::error!(untold, "the queue had no room for the last records");
+        }
         self.keep_standings().await;
         let counters = self.drain.close().await;
         self.service.engagement().settle().await;
@@ -301,9 +317,11 @@ impl AnalyticsBuilder {
             }
         });
         let watched = Arc::clone(&analytics);
+        let (stop, stopped) = oneshot::channel::<()>();
         let watching = tokio::spawn(async move {
             let feed = Arc::clone(watched.live().feed());
-            watched.service.anomalies().run(&feed, std::future::pending()).await;
+            let stopped = async { stopped.await.unwrap_or_default() };
+            watched.service.anomalies().run(&feed, stopped).await;
         });
         let kept = Arc::clone(&analytics);
         let keeping = tokio::spawn(async move {
@@ -312,8 +330,7 @@ impl AnalyticsBuilder {
                 tokio::time::sleep(pause.max(Duration::from_secs(1))).await;
             }
         });
-        let upkeep = [telling, watching, keeping];
-        Ok(Running { analytics, upkeep })
+        Ok(Running { analytics, upkeep: [telling, keeping], watching: (stop, watching) })
     }
 
     /// Makes it for a caller who [ticks](Analytics::tick). Call it within a runtime.
@@ -458,6 +475,11 @@ impl Running {
             task.abort();
             // It was told to end; that it did is all that is waited for.
             let _ = task.await;
+        }
+        let (stop, watching) = self.watching;
+        drop(stop);
+        if let Err(error) = watching.await {
+            tracing::error!(%error, "what looks for anomalies ended early");
         }
         let analytics = Arc::into_inner(self.analytics).expect("the tasks that shared it have ended");
         analytics.close().await

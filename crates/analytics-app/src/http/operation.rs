@@ -92,7 +92,13 @@ pub(super) async fn metrics(service: State, _: Admin) -> Response {
     metric(
         "analytics_records_postponed_total",
         counter,
-        "Other records that the queue had no room for.",
+        "Other records that the queue had no room for; they are offered again a second later.",
+        live.records_delayed,
+    );
+    metric(
+        "analytics_records_dropped_total",
+        counter,
+        "Records that were to be offered again and found no room to wait.",
         live.records_dropped,
     );
     metric("analytics_visitors", "gauge", "Visitors in memory.", service.live().visitors() as u64);

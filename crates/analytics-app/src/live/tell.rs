@@ -19,6 +19,8 @@ impl LiveTraffic {
     /// Tells the stores what moved: sessions that began, went on or ended, levels, flags and bans. Meant for once a
     /// second, off the request path. Answers what ended and began, for whoever counts.
     pub fn tell(&self, now: DateTime<Utc>) -> Output<Option<Arc<LiveSession>>> {
+        let waiting = std::mem::take(&mut *self.waiting.lock());
+        waiting.into_iter().for_each(|record| self.offer(record));
         self.traffic.advance(now);
         let out = self.traffic.take_output();
         for ended in &out.ended {
@@ -69,6 +71,11 @@ impl LiveTraffic {
         out
     }
 
+    /// Records that found no room in the queue and wait for the next second.
+    pub fn untold(&self) -> usize {
+        self.moved.lock().len() + self.waiting.lock().len()
+    }
+
     fn tell_of(&self, session: Arc<LiveSession>) {
         if session.moved.lock().ended.is_none()
             && let Some(verdict) = self.traffic.explain(&session.key)
@@ -80,16 +87,12 @@ impl LiveTraffic {
             && self.queue.offer(LiveRecord::Began(began.clone())).is_err()
         {
             session.give_back(began);
-            session.moved.lock().listed = true;
-            self.moved.lock().push(session);
-            self.counters.records_dropped.fetch_add(1, Ordering::Relaxed);
+        } else if self.queue.offer(LiveRecord::Progress(Box::new(progress))).is_ok() {
             return;
         }
-        if self.queue.offer(LiveRecord::Progress(Box::new(progress))).is_err() {
-            session.moved.lock().listed = true;
-            self.moved.lock().push(session);
-            self.counters.records_dropped.fetch_add(1, Ordering::Relaxed);
-        }
+        session.moved.lock().listed = true;
+        self.moved.lock().push(session);
+        self.counters.records_delayed.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Keeps a change of level as an event of the session, so that its history can be shown.
@@ -114,8 +117,16 @@ impl LiveTraffic {
         }
     }
 
+    /// Hands a record to the queue; where that is full the record waits for the next second, if there is room.
     fn offer(&self, record: LiveRecord) {
-        if self.queue.offer(record).is_err() {
+        if self.queue.offer(record.clone()).is_ok() {
+            return;
+        }
+        let mut waiting = self.waiting.lock();
+        if waiting.len() < MOST_WAITING {
+            waiting.push(record);
+            self.counters.records_delayed.fetch_add(1, Ordering::Relaxed);
+        } else {
             self.counters.records_dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -123,3 +134,6 @@ impl LiveTraffic {
 
 /// The event that keeps a change of level.
 pub const LEVEL_CHANGED: &str = "throttle_level_changed";
+
+/// Changes of level, flags and bans that wait for room in the queue: some megabytes at most.
+const MOST_WAITING: usize = 10_000;

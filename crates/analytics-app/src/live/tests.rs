@@ -149,6 +149,49 @@ async fn a_full_queue_is_counted_and_the_totals_hold_only_what_is_stored() {
     assert_eq!(kept.session(id).await.counters.requests, 3);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_request_waits_for_no_store() {
+    let bench = Bench::start(VisitPolicy::default(), LivePolicy::default());
+    let stored = async || {
+        let first = PageRequest::first(BatchLimit::new(1).unwrap());
+        bench.stores.sessions.list(&SessionFilter::default(), first).await.unwrap().items.len()
+    };
+    for second in 0..100 {
+        bench.visit("203.0.113.7", FIREFOX, "/", second);
+        bench.live.tell(at(second));
+    }
+    // Whatever goes to the stores goes in a task of its own, and this test has let none run yet.
+    assert_eq!(stored().await, 0);
+    tokio::time::sleep(std::time::Duration::from_secs(5)).await;
+    assert_eq!(stored().await, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_finds_the_queue_full_is_told_a_second_later() {
+    let small = QueuePolicy { capacity: 1, ..QueuePolicy::default() };
+    let bench = Bench::with(VisitPolicy::default(), LivePolicy::default(), small);
+    let ids: Vec<_> = (0..100).map(|_| bench.visit("203.0.113.7", "curl/8.5.0", "/wp-login.php", 0)).collect();
+    assert_eq!(bench.live.counters().records_delayed, 0);
+    let mut seconds = 0;
+    loop {
+        seconds += 1;
+        bench.live.tell(at(seconds));
+        if bench.live.untold() == 0 {
+            break;
+        }
+        assert!(seconds < 100, "{} records wait for ever", bench.live.untold());
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    }
+    let counters = bench.live.counters();
+    assert!(counters.records_delayed > 0 && counters.records_dropped == 0, "{counters:?}");
+    let kept = bench.kept_after(at(seconds)).await;
+    let session = kept.session(*ids.last().unwrap()).await;
+    assert_ne!(session.throttle_level, ThrottleLevel::Normal);
+    let page = PageRequest::first(BatchLimit::new(100).unwrap());
+    let events = kept.stores.events.list_by_session(session.id, page).await.unwrap();
+    assert!(!events.items.is_empty(), "changes of level were lost");
+}
+
 #[tokio::test]
 async fn a_label_human_clears_the_level_and_ending_starts_another_session() {
     let throttle = ThrottleSettings { mode: Mode::Enforce, ..ThrottleSettings::default() };

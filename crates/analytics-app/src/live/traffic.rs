@@ -45,6 +45,8 @@ pub struct LiveTraffic {
     pub(super) queue: Ingest<LiveRecord>,
     /// Sessions that moved since the stores were told last.
     pub(super) moved: Mutex<Vec<Arc<LiveSession>>>,
+    /// Records that found the queue full, for the next second.
+    pub(super) waiting: Mutex<Vec<LiveRecord>>,
     pub(super) counters: Counters,
     /// What is watched for anomalies.
     pub(super) feed: Arc<LiveFeed>,
@@ -118,7 +120,9 @@ pub struct LiveCounters {
     pub unseen: u64,
     /// Rows that the queue had no room for; they are in no total.
     pub rows_dropped: u64,
-    /// Other records that the queue had no room for; they are tried again with the next second, or told as dropped.
+    /// How often another record found no room in the queue and was left for the next second.
+    pub records_delayed: u64,
+    /// Other records that found no room there either.
     pub records_dropped: u64,
 }
 
@@ -130,6 +134,7 @@ pub(super) struct Counters {
     exempt: AtomicU64,
     unseen: AtomicU64,
     rows_dropped: AtomicU64,
+    pub(super) records_delayed: AtomicU64,
     pub(super) records_dropped: AtomicU64,
 }
 
@@ -153,6 +158,7 @@ impl LiveTraffic {
             ids,
             queue,
             moved: Mutex::default(),
+            waiting: Mutex::default(),
             counters: Counters::default(),
             feed: Arc::default(),
         }
@@ -362,6 +368,7 @@ impl LiveTraffic {
             exempt: read(&self.counters.exempt),
             unseen: read(&self.counters.unseen),
             rows_dropped: read(&self.counters.rows_dropped),
+            records_delayed: read(&self.counters.records_delayed),
             records_dropped: read(&self.counters.records_dropped),
         }
     }
