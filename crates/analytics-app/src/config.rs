@@ -5,6 +5,7 @@
 //! refuses are errors that say where they stand, never a silent default.
 
 mod jobs;
+mod usage;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -15,6 +16,7 @@ use analytics_domain::reputation::ReputationPolicy;
 use analytics_domain::request::{AddressPolicy, InvalidSite, Network, RequestPolicy, SitePolicy, SiteRules};
 use analytics_domain::session::{RetentionPolicy, SessionPolicy};
 use analytics_domain::throttle::ThrottlePolicy;
+use analytics_domain::usage::PriceTable;
 use analytics_domain::visit::VisitPolicy;
 use figment::error::{Actual, Kind};
 use figment::providers::Env;
@@ -23,6 +25,7 @@ use figment::{Figment, Metadata, Profile, Provider};
 use serde::{Deserialize, Serialize};
 
 pub use jobs::JobSettings;
+pub use usage::{PriceSettings, UsageSettings};
 
 use crate::live::{LivePolicy, PrivacyPolicy};
 use crate::services::jobs::PartitionPolicy;
@@ -58,6 +61,8 @@ pub struct Settings {
     pub engagement: EngagementPolicy,
     /// What the detector hears beside its rules.
     pub model: ModelSettings,
+    /// How the use of AI providers is counted.
+    pub usage: UsageSettings,
 }
 
 /// How live traffic is watched.
@@ -152,6 +157,14 @@ impl Settings {
             privacy: self.privacy,
             patience: Duration::from_millis(self.live.patience_ms.into()),
         })
+    }
+
+    /// What models cost.
+    ///
+    /// # Panics
+    /// For settings made by hand with a price that is none; those that were read have only prices.
+    pub fn prices(&self) -> PriceTable {
+        self.usage.table().expect("prices are checked when they are read")
     }
 
     /// The rules that a request meets.
@@ -299,6 +312,7 @@ struct Written {
     beacons: BeaconPolicy,
     engagement: EngagementPolicy,
     model: ModelSettings,
+    usage: UsageSettings,
 }
 
 /// The file that errors may be about.
@@ -363,6 +377,10 @@ impl Context<'_> {
             "jobs.partition_days_ahead",
             "1 to 366 days",
         )?;
+        if let Err((price, error)) = written.usage.table() {
+            let problem = format!("{} of {}: {error}", price.model, price.provider);
+            return Err(self.field(all, "usage.prices", problem));
+        }
         Ok(Settings {
             session: written.session,
             detector,
@@ -378,6 +396,7 @@ impl Context<'_> {
             beacons: written.beacons,
             engagement: written.engagement,
             model: written.model,
+            usage: written.usage,
         })
     }
 
@@ -662,6 +681,11 @@ mod tests {
             ("[jobs]\nretention_seconds = 0\n", 2, "`jobs.retention_seconds`: must be 1 to 31622400 seconds"),
             ("[jobs]\nretry_seconds = 31622401\n", 2, "`jobs.retry_seconds`: must be 1 to 31622400 seconds"),
             ("[jobs]\npartition_days_ahead = 367\n", 2, "`jobs.partition_days_ahead`: must be 1 to 366 days"),
+            (
+                "[[usage.prices]]\nprovider = 'a'\nmodel = 'b'\ninput = -1.0\noutput = 1.0\n",
+                1,
+                "`usage.prices`: b of a: a million tokens cost 0 to 10^15 nano-dollars",
+            ),
             (
                 "[detector]\nscoring = \"guess\"\n",
                 2,

@@ -8,7 +8,7 @@ use super::{ExportOptions, Row};
 pub(super) struct Column {
     pub(super) name: &'static str,
     /// Texts such as CSV tell no kinds.
-    #[cfg_attr(not(feature = "parquet"), expect(dead_code, reason = "only Parquet has types"))]
+    #[cfg_attr(not(any(test, feature = "parquet")), expect(dead_code, reason = "only Parquet has types"))]
     pub(super) kind: ColumnKind,
     value: Box<dyn Fn(&Row) -> Value<'_>>,
 }
