@@ -13,7 +13,7 @@ use analytics_ports::{AlertSink, Clock, GeoLocator, IdGenerator};
 use axum::Router;
 use chrono::{DateTime, Utc};
 use parking_lot::Mutex;
-use tokio::sync::oneshot;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
 
@@ -64,10 +64,12 @@ pub struct Analytics {
 /// and runs jobs of upkeep.
 pub struct Running {
     analytics: Arc<Analytics>,
-    /// What may end at any moment.
-    upkeep: [JoinHandle<()>; 2],
-    /// What looks for anomalies, until this end of the channel is gone; it finishes what it is about.
-    watching: (oneshot::Sender<()>, JoinHandle<()>),
+    /// Says that all is to end.
+    stop: watch::Sender<bool>,
+    /// What finishes what it is about: telling the stores, and looking for anomalies.
+    orderly: [JoinHandle<()>; 2],
+    /// Jobs of upkeep, which may end at any moment.
+    keeping: JoinHandle<()>,
 }
 
 /// What an [`Analytics`] is to be made of. Everything has a default: rules as documented, stores in memory, the
@@ -83,7 +85,7 @@ pub struct AnalyticsBuilder {
     crawlers: Option<Arc<CrawlerVerifier>>,
     tokens: Option<Tokens>,
     alerts: Vec<Arc<dyn AlertSink>>,
-    prices: PriceTable,
+    prices: Option<PriceTable>,
     queue: QueuePolicy,
     on_loopback: bool,
 }
@@ -119,7 +121,7 @@ impl Analytics {
             crawlers: None,
             tokens: None,
             alerts: vec![Arc::new(AlertLog::default())],
-            prices: PriceTable::default(),
+            prices: None,
             queue: QueuePolicy::default(),
             on_loopback: false,
         }
@@ -279,10 +281,10 @@ impl AnalyticsBuilder {
         self
     }
 
-    /// What models cost.
+    /// What models cost, other than the settings say.
     #[must_use]
     pub fn prices(self, prices: PriceTable) -> Self {
-        Self { prices, ..self }
+        Self { prices: Some(prices), ..self }
     }
 
     /// Another queue before the stores.
@@ -303,25 +305,12 @@ impl AnalyticsBuilder {
     /// Each [`StartError`].
     pub fn start(self) -> Result<Running, StartError> {
         let analytics = Arc::new(self.build()?);
-        let told = Arc::clone(&analytics);
-        let telling = tokio::spawn(async move {
-            let mut seconds = tokio::time::interval(Duration::from_secs(1));
-            seconds.set_missed_tick_behavior(MissedTickBehavior::Delay);
-            for second in 1_u64.. {
-                seconds.tick().await;
-                told.tick();
-                if second % 60 == 0 {
-                    told.keep_standings().await;
-                }
-                told.service.engagement().settle().await;
-            }
-        });
+        let (stop, stopped) = watch::channel(false);
+        let telling = tokio::spawn(tell_until(Arc::clone(&analytics), stopped.clone()));
         let watched = Arc::clone(&analytics);
-        let (stop, stopped) = oneshot::channel::<()>();
         let watching = tokio::spawn(async move {
             let feed = Arc::clone(watched.live().feed());
-            let stopped = async { stopped.await.unwrap_or_default() };
-            watched.service.anomalies().run(&feed, stopped).await;
+            watched.service.anomalies().run(&feed, asked_to_stop(stopped)).await;
         });
         let kept = Arc::clone(&analytics);
         let keeping = tokio::spawn(async move {
@@ -330,7 +319,7 @@ impl AnalyticsBuilder {
                 tokio::time::sleep(pause.max(Duration::from_secs(1))).await;
             }
         });
-        Ok(Running { analytics, upkeep: [telling, keeping], watching: (stop, watching) })
+        Ok(Running { analytics, stop, orderly: [telling, watching], keeping })
     }
 
     /// Makes it for a caller who [ticks](Analytics::tick). Call it within a runtime.
@@ -423,7 +412,7 @@ impl AnalyticsBuilder {
             engagement,
             reputation,
             anomalies: Arc::new(anomalies),
-            prices: self.prices,
+            prices: self.prices.unwrap_or_else(|| settings.prices()),
             clock: Arc::clone(&clock),
             ids,
             crawlers: self.crawlers,
@@ -442,6 +431,33 @@ impl AnalyticsBuilder {
             jobs: tokio::sync::Mutex::new(jobs),
         })
     }
+}
+
+/// Ticks once a second, and keeps standings once a minute, until it is asked to stop.
+async fn tell_until(analytics: Arc<Analytics>, stopped: watch::Receiver<bool>) {
+    let mut stop = std::pin::pin!(asked_to_stop(stopped));
+    let mut seconds = tokio::time::interval(Duration::from_secs(1));
+    seconds.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    for second in 1_u64.. {
+        tokio::select! {
+            () = &mut stop => break,
+            _ = seconds.tick() => {}
+        }
+        // It goes through every session that moved, while requests want their thread.
+        let told = Arc::clone(&analytics);
+        if let Err(error) = tokio::task::spawn_blocking(move || told.tick()).await {
+            tracing::error!(%error, "the stores were not told");
+        }
+        if second % 60 == 0 {
+            analytics.keep_standings().await;
+        }
+        analytics.service.engagement().settle().await;
+    }
+}
+
+/// Ready when the channel says so, or nobody is left to say it.
+async fn asked_to_stop(mut stopped: watch::Receiver<bool>) {
+    let _ = stopped.wait_for(|&stop| stop).await;
 }
 
 /// Takes up what was held against clients before the restart. Bans go to the store too, which knows them already unless
@@ -471,15 +487,14 @@ impl Running {
     /// # Panics
     /// Never: nobody else holds it once the tasks have ended.
     pub async fn close(self) -> IngestCounters {
-        for task in self.upkeep {
-            task.abort();
-            // It was told to end; that it did is all that is waited for.
-            let _ = task.await;
-        }
-        let (stop, watching) = self.watching;
-        drop(stop);
-        if let Err(error) = watching.await {
-            tracing::error!(%error, "what looks for anomalies ended early");
+        self.stop.send_replace(true);
+        self.keeping.abort();
+        // It was told to end; that it did is all that is waited for.
+        let _ = self.keeping.await;
+        for task in self.orderly {
+            if let Err(error) = task.await {
+                tracing::error!(%error, "upkeep ended before it was told to");
+            }
         }
         let analytics = Arc::into_inner(self.analytics).expect("the tasks that shared it have ended");
         analytics.close().await

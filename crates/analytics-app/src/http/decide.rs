@@ -5,6 +5,7 @@
 //! 429 with the fields of the limit and never a reason. Proxies copy what they are told to: the id of the session and
 //! the class are for the host behind, and a refusal, which proxies hand to the client as it is, has neither.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use analytics_domain::throttle::ThrottleDecision;
@@ -13,7 +14,8 @@ use analytics_domain::throttle::fields::{
 };
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::http::uri::PathAndQuery;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 
 use super::State;
@@ -21,10 +23,15 @@ use super::access::{authorize, is_local, peer};
 use super::problem::{Problem, ProblemKind};
 use super::request::{fields, raw};
 use super::state::Service;
-use crate::live::{Answer, Decided, Scope};
+use crate::live::{Answer, Decided, Pending, Scope};
 
 /// Proof that the peer may ask for decisions: it is a trusted proxy, and has the ingest token where there are tokens.
-pub(super) struct Proxy(Parts);
+pub(super) struct Proxy {
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    peer: IpAddr,
+}
 
 impl FromRequestParts<Arc<Service>> for Proxy {
     type Rejection = Problem;
@@ -44,7 +51,9 @@ impl FromRequestParts<Arc<Service>> for Proxy {
                 ),
             ));
         }
-        Ok(Self(parts.clone()))
+        // Nobody reads the request after this.
+        let (uri, headers) = (std::mem::take(&mut parts.uri), std::mem::take(&mut parts.headers));
+        Ok(Self { method: parts.method.clone(), uri, headers, peer })
     }
 }
 
@@ -66,7 +75,7 @@ impl FromRequestParts<Arc<Service>> for Proxy {
     )
 )]
 pub(super) async fn get(service: State, proxy: Proxy) -> Result<Response, Problem> {
-    decide(&service, &proxy.0, None)
+    decide(&service, &proxy, None)
 }
 
 /// Decides about the request that the forwarding fields describe.
@@ -87,25 +96,24 @@ pub(super) async fn get(service: State, proxy: Proxy) -> Result<Response, Proble
     )
 )]
 pub(super) async fn post(service: State, proxy: Proxy) -> Result<Response, Problem> {
-    decide(&service, &proxy.0, None)
+    decide(&service, &proxy, None)
 }
 
 /// Decides about the request whose target stands behind the route, as Envoy sends it.
 pub(super) async fn prefixed(service: State, proxy: Proxy) -> Result<Response, Problem> {
-    let target = proxy.0.uri.path_and_query().map(|target| target.as_str().to_owned());
-    let target = target.as_deref().and_then(|target| target.strip_prefix("/v1/decide"));
-    decide(&service, &proxy.0, target)
+    let target = proxy.uri.path_and_query().map(PathAndQuery::as_str);
+    decide(&service, &proxy, target.and_then(|target| target.strip_prefix("/v1/decide")))
 }
 
-fn decide(service: &Service, parts: &Parts, target: Option<&str>) -> Result<Response, Problem> {
-    let text = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok());
+fn decide(service: &Service, proxy: &Proxy, target: Option<&str>) -> Result<Response, Problem> {
+    let text = |name: &str| proxy.headers.get(name).and_then(|value| value.to_str().ok());
     let method =
-        text("x-forwarded-method").or_else(|| text("x-original-method")).unwrap_or(parts.method.as_str());
+        text("x-forwarded-method").or_else(|| text("x-original-method")).unwrap_or(proxy.method.as_str());
     let target =
         target.or_else(|| text("x-forwarded-uri")).or_else(|| text("x-original-uri")).ok_or_else(|| {
             Problem::bad("X-Forwarded-Uri is missing; the proxy has to say which target is asked for")
         })?;
-    let mut headers = fields(&parts.headers);
+    let mut headers = fields(&proxy.headers);
     headers.retain(|(name, _)| *name != "authorization");
     if let Some(host) = text("x-forwarded-host") {
         headers.retain(|(name, _)| *name != "host");
@@ -113,36 +121,33 @@ fn decide(service: &Service, parts: &Parts, target: Option<&str>) -> Result<Resp
     }
     let https = text("x-forwarded-proto").map(|scheme| scheme.eq_ignore_ascii_case("https"));
     let now = service.clock().now();
-    let request = raw(method, target, "", &headers, peer(parts), now);
+    let request = raw(method, target, "", &headers, proxy.peer, now);
     let Ok(decided) = service.live().decide(&request, https) else {
         return Ok(StatusCode::OK.into_response());
     };
-    let response = answer(&decided);
     let status = (!decided.answer.is_admitted()).then_some(429);
-    service.live().answered(decided.pending, Answer { status, ..Answer::default() }, now);
+    let (response, pending) = answer(decided);
+    service.live().answered(pending, Answer { status, ..Answer::default() }, now);
     Ok(response)
 }
 
-/// The answer to a proxy.
-fn answer(decided: &Decided) -> Response {
+/// The answer to a proxy, and the request that waits for it.
+fn answer(decided: Decided) -> (Response, Pending) {
     if !decided.answer.is_admitted() {
-        return refusal(&decided.answer, decided.fields.as_ref());
+        return (refusal(&decided.answer, decided.fields), decided.pending);
     }
     let mut response = StatusCode::OK.into_response();
     let headers = response.headers_mut();
-    set_limit(headers, decided.fields.as_ref());
-    let mut set = |name: &'static str, value: String| {
-        if let Ok(value) = HeaderValue::from_str(&value) {
-            headers.insert(HeaderName::from_static(name), value);
-        }
-    };
-    set("x-analytics-session", decided.session.to_string());
-    set("x-analytics-class", decided.class.as_str().to_owned());
-    response
+    set_limit(headers, decided.fields);
+    if let Ok(session) = HeaderValue::try_from(decided.session.to_string()) {
+        headers.insert(SESSION, session);
+    }
+    headers.insert(CLASS, HeaderValue::from_static(decided.class.as_str()));
+    (response, decided.pending)
 }
 
 /// The answer to a client that is refused: the limit, when to come back, and no reason.
-pub(super) fn refusal(answer: &ThrottleDecision, fields: Option<&RateLimitFields>) -> Response {
+pub(super) fn refusal(answer: &ThrottleDecision, fields: Option<RateLimitFields>) -> Response {
     let mut response = (StatusCode::TOO_MANY_REQUESTS, problem_body(answer)).into_response();
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -151,16 +156,21 @@ pub(super) fn refusal(answer: &ThrottleDecision, fields: Option<&RateLimitFields
 }
 
 /// Writes what a client is told of its limit.
-pub(super) fn set_limit(headers: &mut HeaderMap, fields: Option<&RateLimitFields>) {
+pub(super) fn set_limit(headers: &mut HeaderMap, fields: Option<RateLimitFields>) {
     let Some(fields) = fields else { return };
-    let mut set = |name: &'static str, value: &str| {
-        if let Ok(value) = HeaderValue::from_str(value) {
+    let mut set = |name: &'static str, value: String| {
+        if let Ok(value) = HeaderValue::try_from(value) {
             headers.insert(HeaderName::from_static(name), value);
         }
     };
-    set(RATE_LIMIT_POLICY, &fields.policy);
-    set(RATE_LIMIT, &fields.limit);
+    set(RATE_LIMIT_POLICY, fields.policy);
+    set(RATE_LIMIT, fields.limit);
     if let Some(seconds) = fields.retry_after {
-        set(RETRY_AFTER, &seconds.to_string());
+        set(RETRY_AFTER, seconds.to_string());
     }
 }
+
+/// The field with the id of the session.
+const SESSION: HeaderName = HeaderName::from_static("x-analytics-session");
+/// The field with what the session is taken for.
+const CLASS: HeaderName = HeaderName::from_static("x-analytics-class");

@@ -106,7 +106,7 @@ where
             return Box::pin(self.inner.call(request));
         };
         if !decided.answer.is_admitted() {
-            let response = refusal(&decided.answer, decided.fields.as_ref());
+            let response = refusal(&decided.answer, decided.fields);
             let answer = Answer { status: Some(429), ..Answer::default() };
             Under { shared, pending: Some(decided.pending) }.answered(answer);
             return Box::pin(async { Ok(response) });
@@ -119,7 +119,7 @@ where
         let answering = self.inner.call(request);
         Box::pin(async move {
             let mut response = answering.await?;
-            set_limit(response.headers_mut(), fields.as_ref());
+            set_limit(response.headers_mut(), fields);
             let told = response.headers().get(header::CONTENT_LENGTH);
             let told = told.and_then(|length| length.to_str().ok()?.parse().ok());
             under.answered(Answer {

@@ -32,8 +32,8 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderValue, header};
-use axum::middleware::{self, Next};
 use axum::response::Response;
+use tower::util::MapResponseLayer;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -104,14 +104,13 @@ pub fn router(service: &Arc<Service>) -> Router {
         .fallback(|| async { Problem::of(ProblemKind::NoSuchRoute) })
         .method_not_allowed_fallback(|| async { Problem::of(ProblemKind::MethodNotAllowed) })
         .layer(DefaultBodyLimit::max(MOST_BODY))
-        .layer(middleware::from_fn(with_safe_headers))
+        .layer(MapResponseLayer::new(with_safe_headers))
         .with_state(Arc::clone(service))
         .merge(dashboard::router(Arc::new(dashboard::Dashboard::of(service))))
 }
 
 /// Adds what every answer has: browsers are told to take nothing for what it is not called, and to frame nothing.
-async fn with_safe_headers(request: axum::extract::Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
+fn with_safe_headers(mut response: Response) -> Response {
     let headers = response.headers_mut();
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));

@@ -3,7 +3,6 @@
 use std::sync::atomic::AtomicBool;
 
 use analytics_domain::ids::{FingerprintHash, SessionId, VisitorId};
-use analytics_domain::request_row::RequestRow;
 use analytics_domain::session::{
     AnalyticsSession, DeclaredAs, EndReason, LandingPage, SessionCounters, SessionVerdict, Text,
 };
@@ -88,16 +87,18 @@ impl LiveSession {
         (moved.began.take(), progress)
     }
 
-    /// Gives back the session that the queue had no room for.
-    pub(super) fn give_back(&self, began: Box<AnalyticsSession>) {
-        self.moved.lock().began = Some(began);
+    /// Gives back what the queue had no room for; the session is still to be told.
+    pub(super) fn give_back(&self, began: Option<Box<AnalyticsSession>>) {
+        let mut moved = self.moved.lock();
+        moved.began = began;
+        moved.listed = true;
     }
 }
 
 impl Moved {
     /// Counts a row that will be stored. Answers whether the session has to be listed.
-    pub(super) fn count(&mut self, row: &RequestRow) -> bool {
-        self.counters = self.counters.plus(row.counted());
+    pub(super) fn count(&mut self, counted: SessionCounters) -> bool {
+        self.counters = self.counters.plus(counted);
         !std::mem::replace(&mut self.listed, true)
     }
 

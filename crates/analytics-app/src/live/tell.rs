@@ -30,15 +30,18 @@ impl LiveTraffic {
             moved.max_level = moved.max_level.max(ended.session.max_level);
             moved.last_activity_at = moved.last_activity_at.max(whole(ended.session.last));
             moved.verdict = Some(verdict_of(&ended.verdict, session.declared.clone()));
-            if !std::mem::replace(&mut moved.listed, true) {
-                drop(moved);
+            if moved.listed {
+                continue;
+            }
+            moved.listed = self.has_room_to_tell();
+            if moved.listed {
                 self.moved.lock().push(Arc::clone(session));
+            } else {
+                // The job that ends sessions which nobody continued ends this one in the store.
+                self.counters.records_dropped.fetch_add(1, Ordering::Relaxed);
             }
         }
-        let listed = std::mem::take(&mut *self.moved.lock());
-        for session in listed {
-            self.tell_of(session);
-        }
+        self.tell_moved();
         for (key, change) in &out.levels {
             self.tell_level(key, *change);
         }
@@ -76,7 +79,26 @@ impl LiveTraffic {
         self.moved.lock().len() + self.waiting.lock().len()
     }
 
-    fn tell_of(&self, session: Arc<LiveSession>) {
+    /// Whether one more session may wait to be told. Where none may, rows of further ones are not taken either, so that
+    /// no row is kept without its session.
+    pub(super) fn has_room_to_tell(&self) -> bool {
+        self.moved.lock().len() < MOST_MOVED
+    }
+
+    /// Tells of the sessions that moved, until the queue is full; the others keep their places for the next second.
+    fn tell_moved(&self) {
+        let mut listed = std::mem::take(&mut *self.moved.lock()).into_iter();
+        if let Some(refused) = listed.find(|session| !self.tell_of(session)) {
+            let mut moved = self.moved.lock();
+            let newer = std::mem::replace(&mut *moved, vec![refused]);
+            moved.extend(listed);
+            self.counters.records_delayed.fetch_add(moved.len() as u64, Ordering::Relaxed);
+            moved.extend(newer);
+        }
+    }
+
+    /// Tells of a session; `false`, and it is still to be told, where the queue is full.
+    fn tell_of(&self, session: &LiveSession) -> bool {
         if session.moved.lock().ended.is_none()
             && let Some(verdict) = self.traffic.explain(&session.key)
         {
@@ -86,13 +108,14 @@ impl LiveTraffic {
         if let Some(began) = began
             && self.queue.offer(LiveRecord::Began(began.clone())).is_err()
         {
-            session.give_back(began);
-        } else if self.queue.offer(LiveRecord::Progress(Box::new(progress))).is_ok() {
-            return;
+            session.give_back(Some(began));
+            return false;
         }
-        session.moved.lock().listed = true;
-        self.moved.lock().push(session);
-        self.counters.records_delayed.fetch_add(1, Ordering::Relaxed);
+        let told = self.queue.offer(LiveRecord::Progress(Box::new(progress))).is_ok();
+        if !told {
+            session.give_back(None);
+        }
+        told
     }
 
     /// Keeps a change of level as an event of the session, so that its history can be shown.
@@ -134,6 +157,10 @@ impl LiveTraffic {
 
 /// The event that keeps a change of level.
 pub const LEVEL_CHANGED: &str = "throttle_level_changed";
+
+/// Sessions that moved and are not told yet: about 100 MB at most, and five seconds of 10,000 requests, each of another
+/// client.
+const MOST_MOVED: usize = 50_000;
 
 /// Changes of level, flags and bans that wait for room in the queue: some megabytes at most.
 const MOST_WAITING: usize = 10_000;

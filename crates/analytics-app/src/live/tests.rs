@@ -170,7 +170,8 @@ async fn a_request_waits_for_no_store() {
 async fn what_finds_the_queue_full_is_told_a_second_later() {
     let small = QueuePolicy { capacity: 1, ..QueuePolicy::default() };
     let bench = Bench::with(VisitPolicy::default(), LivePolicy::default(), small);
-    let ids: Vec<_> = (0..100).map(|_| bench.visit("203.0.113.7", "curl/8.5.0", "/wp-login.php", 0)).collect();
+    let ids: Vec<_> =
+        (0..100).map(|_| bench.visit("203.0.113.7", "curl/8.5.0", "/wp-login.php", 0)).collect();
     assert_eq!(bench.live.counters().records_delayed, 0);
     let mut seconds = 0;
     loop {

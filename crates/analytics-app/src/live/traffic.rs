@@ -261,16 +261,22 @@ impl LiveTraffic {
         if answer.status.is_some() && !refused {
             self.traffic.answered(&session.key, &row.observation(), now, |_| ());
         }
-        if self.queue.offer(LiveRecord::Request(Box::new(row.clone()))).is_err() {
+        let (landing, room) = {
+            let moved = session.moved.lock();
+            let lands = page_view && !refused && moved.landing.is_none();
+            (lands.then(|| row.record().path.clone()), moved.listed || self.has_room_to_tell())
+        };
+        let counted = row.counted();
+        if !room || self.queue.offer(LiveRecord::Request(Box::new(row))).is_err() {
             self.counters.rows_dropped.fetch_add(1, Ordering::Relaxed);
             return;
         }
         let list = {
             let mut moved = session.moved.lock();
-            if page_view && !refused {
-                moved.land(row.record().path.as_str(), url.as_deref());
+            if let Some(path) = landing {
+                moved.land(path.as_str(), url.as_deref());
             }
-            moved.count(&row)
+            moved.count(counted)
         };
         if list {
             self.moved.lock().push(session);

@@ -136,7 +136,7 @@ impl Caller {
         self.request(service, |request| {
             let Ok(decided) = service.live().decide_told(request, page) else { return Ok(None) };
             let admitted = decided.answer.is_admitted();
-            let refused = (!admitted).then(|| Box::new(refusal(&decided.answer, decided.fields.as_ref())));
+            let refused = (!admitted).then(|| Box::new(refusal(&decided.answer, decided.fields)));
             let status = Some(if admitted { 200 } else { 429 });
             service.live().answered(decided.pending, Answer { status, ..Answer::default() }, request.at);
             refused.map_or(Ok(Some(decided.session)), Err)
