@@ -8,10 +8,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::State;
 use super::access::Admin;
 use super::extract::{Asked, Json, Path};
 use super::problem::{Problem, ProblemKind};
+use super::{State, cursor};
 
 /// The limits of one metric.
 #[derive(Deserialize, ToSchema)]
@@ -119,10 +119,15 @@ pub(super) async fn events(
     };
     let page = match query.after.as_deref() {
         None => PageRequest::first(limit),
-        Some(text) => PageRequest::after(limit, cursor(text)?),
+        Some(text) => PageRequest::after(
+            limit,
+            cursor::read(text)
+                .map(|(opened_at, id)| AnomalyEventCursor { opened_at, id })
+                .ok_or_else(Problem::wrong_place)?,
+        ),
     };
     let page = service.stores().anomalies.list(&filter, page).await?;
-    let next = page.next.map(|next| format!("{}_{}", next.opened_at.timestamp_micros(), next.id));
+    let next = page.next.map(|next| cursor::place(next.opened_at, next.id));
     Ok(axum::Json(EventsPage { events: page.items, next }).into_response())
 }
 
@@ -176,13 +181,4 @@ pub(super) async fn series(
         Problem::new(ProblemKind::NotFound, format!("{metric} had no value since the start"))
     })?;
     Ok(axum::Json(series).into_response())
-}
-
-fn cursor(text: &str) -> Result<AnomalyEventCursor, Problem> {
-    let read = || {
-        let (micros, id) = text.split_once('_')?;
-        let opened_at = DateTime::from_timestamp_micros(micros.parse().ok()?)?;
-        Some(AnomalyEventCursor { opened_at, id: id.parse().ok()? })
-    };
-    read().ok_or_else(|| Problem::bad("`after` is none that a page named as `next`"))
 }

@@ -9,6 +9,7 @@
 pub mod access;
 mod anomalies;
 mod beacons;
+mod cursor;
 pub mod dashboard;
 mod decide;
 mod extract;

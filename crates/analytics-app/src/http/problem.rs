@@ -71,6 +71,11 @@ impl Problem {
         Self::new(ProblemKind::BadRequest, detail.to_string())
     }
 
+    /// A place in a list that is none.
+    pub(super) fn wrong_place() -> Self {
+        Self::bad("`after` is none that a page named as `next`")
+    }
+
     /// The kind.
     pub const fn kind(&self) -> ProblemKind {
         self.kind

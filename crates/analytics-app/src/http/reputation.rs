@@ -6,14 +6,13 @@ use analytics_domain::request::Network;
 use analytics_ports::{BanCursor, BatchLimit, PageRequest};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use chrono::DateTime;
 use serde::{Deserialize, Serialize};
 use utoipa::IntoParams;
 
-use super::State;
 use super::access::Admin;
 use super::extract::{Asked, Path};
 use super::problem::{Problem, ProblemKind};
+use super::{State, cursor};
 use crate::services::BanListFormat;
 
 /// From where in a list, and how far.
@@ -58,7 +57,7 @@ pub(super) async fn fingerprints(
     let limit = query.limit()?;
     let page = match query.after.as_deref() {
         None => PageRequest::first(limit),
-        Some(text) => PageRequest::after(limit, text.parse().map_err(|_| wrong_page())?),
+        Some(text) => PageRequest::after(limit, text.parse().map_err(|_| Problem::wrong_place())?),
     };
     let page = service.reputation().review(page).await?;
     Ok(axum::Json(FingerprintsPage { fingerprints: page.items, next: page.next }).into_response())
@@ -167,10 +166,13 @@ pub(super) async fn bans(
     let limit = query.limit()?;
     let page = match query.after.as_deref() {
         None => PageRequest::first(limit),
-        Some(text) => PageRequest::after(limit, ban_cursor(text)?),
+        Some(text) => PageRequest::after(
+            limit,
+            cursor::read(text).map(|(until, id)| BanCursor { until, id }).ok_or_else(Problem::wrong_place)?,
+        ),
     };
     let page = service.stores().bans.list_running(service.clock().now(), page).await?;
-    let next = page.next.map(|next| format!("{}_{}", next.until.timestamp_micros(), next.id));
+    let next = page.next.map(|next| cursor::place(next.until, next.id));
     Ok(axum::Json(BansPage { bans: page.items, next }).into_response())
 }
 
@@ -205,19 +207,6 @@ impl PageQuery {
     fn limit(&self) -> Result<BatchLimit, Problem> {
         BatchLimit::new(self.limit.unwrap_or(50)).map_err(Problem::bad)
     }
-}
-
-fn ban_cursor(text: &str) -> Result<BanCursor, Problem> {
-    let read = || {
-        let (micros, id) = text.split_once('_')?;
-        let until = DateTime::from_timestamp_micros(micros.parse().ok()?)?;
-        Some(BanCursor { until, id: id.parse().ok()? })
-    };
-    read().ok_or_else(wrong_page)
-}
-
-fn wrong_page() -> Problem {
-    Problem::bad("`after` is none that a page named as `next`")
 }
 
 fn never_seen(hash: FingerprintHash) -> Problem {

@@ -10,11 +10,11 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::State;
 use super::access::Admin;
 use super::extract::{Asked, Json, Path};
 use super::problem::{Problem, ProblemKind};
 use super::state::Service;
+use super::{State, cursor};
 use crate::services::NewLabel;
 
 /// Which sessions, and from where in the list.
@@ -80,10 +80,15 @@ pub(super) async fn list(
     };
     let page = match query.after.as_deref() {
         None => PageRequest::first(limit),
-        Some(text) => PageRequest::after(limit, cursor(text)?),
+        Some(text) => PageRequest::after(
+            limit,
+            cursor::read(text)
+                .map(|(started_at, id)| SessionCursor { started_at, id })
+                .ok_or_else(Problem::wrong_place)?,
+        ),
     };
     let page = service.stores().sessions.list(&filter, page).await?;
-    let next = page.next.map(|next| format!("{}_{}", next.started_at.timestamp_micros(), next.id));
+    let next = page.next.map(|next| cursor::place(next.started_at, next.id));
     Ok(axum::Json(SessionsPage { sessions: page.items, next }).into_response())
 }
 
@@ -230,13 +235,4 @@ async fn finish(service: &Service, id: SessionId, reason: EndReason) -> Result<R
 
 fn no_session(id: SessionId) -> Problem {
     Problem::new(ProblemKind::NotFound, format!("there is no session {id}"))
-}
-
-fn cursor(text: &str) -> Result<SessionCursor, Problem> {
-    let read = || {
-        let (micros, id) = text.split_once('_')?;
-        let started_at = DateTime::from_timestamp_micros(micros.parse().ok()?)?;
-        Some(SessionCursor { started_at, id: id.parse().ok()? })
-    };
-    read().ok_or_else(|| Problem::bad("`after` is none that a page named as `next`"))
 }

@@ -1,9 +1,8 @@
 //! What was out of the ordinary, and series with the band of what was expected.
 
 use analytics_domain::anomaly::{AnomalyEvent, AnomalyLevel, Baseline, BaselinePolicy, SeriesKind};
-use analytics_domain::ids::AnomalyEventId;
 use analytics_ports::{AnomalyEventCursor, AnomalyEventFilter, PageRequest};
-use chrono::{DateTime, TimeDelta};
+use chrono::TimeDelta;
 use maud::{Markup, html};
 
 use super::super::chart::{Line, Point};
@@ -12,6 +11,7 @@ use super::super::problem::Problem;
 use super::super::series::{self, PartCounts};
 use super::super::table::{Cell, Column, Table};
 use super::super::view::View;
+use crate::http::cursor;
 
 pub(in super::super) async fn body(ask: &Ask<'_>) -> Result<Body, Problem> {
     let mut blocks = vec![Block::Markup(chooser(ask.view))];
@@ -175,7 +175,7 @@ async fn table(ask: &Ask<'_>) -> Result<Table, Problem> {
     let page = PageRequest { limit: ask.rows(), after: after(view)? };
     let page = ask.dashboard.stores.anomalies.list(&filter, page).await?;
     let more = page.next.map(|next| {
-        let cursor = format!("{}-{}", next.opened_at.timestamp_micros(), next.id);
+        let cursor = cursor::place(next.opened_at, next.id);
         ("Older anomalies".to_owned(), view.same(PageName::Anomalies.path()).with("after", &cursor))
     });
     Ok(Table {
@@ -239,11 +239,7 @@ fn state(view: &View) -> Result<AnomalyEventFilter, Problem> {
 }
 
 fn after(view: &View) -> Result<Option<AnomalyEventCursor>, Problem> {
-    let read = |text: &str| {
-        let (micros, id) = text.rsplit_once('-')?;
-        let opened_at = DateTime::from_timestamp_micros(micros.parse().ok()?)?;
-        Some(AnomalyEventCursor { opened_at, id: id.parse::<AnomalyEventId>().ok()? })
-    };
+    let read = |text| cursor::read(text).map(|(opened_at, id)| AnomalyEventCursor { opened_at, id });
     view.own("after")
         .map(|text| read(text).ok_or_else(|| Problem::query("after", "is no place in a list of anomalies")))
         .transpose()

@@ -1,21 +1,20 @@
 //! Bans that run, would-bans of shadow mode among them.
 
-use analytics_domain::ids::BanId;
 use analytics_domain::reputation::{Ban, BanReason, BanSubject};
 use analytics_ports::{BanCursor, PageRequest};
-use chrono::DateTime;
 use maud::{Markup, html};
 
 use super::super::page::{Ask, Block, Body, PageName, short};
 use super::super::problem::Problem;
 use super::super::table::{Cell, Column, Table};
+use crate::http::cursor;
 
 pub(in super::super) async fn body(ask: &Ask<'_>) -> Result<Body, Problem> {
     let view = ask.view;
     let page =
         ask.dashboard.reputation.running_bans(PageRequest { limit: ask.rows(), after: after(ask)? }).await?;
     let more = page.next.map(|next| {
-        let cursor = format!("{}-{}", next.until.timestamp_micros(), next.id);
+        let cursor = cursor::place(next.until, next.id);
         ("More bans".to_owned(), view.same(PageName::Bans.path()).with("after", &cursor))
     });
     let table = Table {
@@ -84,11 +83,7 @@ const fn why(reason: BanReason) -> &'static str {
 }
 
 fn after(ask: &Ask<'_>) -> Result<Option<BanCursor>, Problem> {
-    let read = |text: &str| {
-        let (micros, id) = text.rsplit_once('-')?;
-        let until = DateTime::from_timestamp_micros(micros.parse().ok()?)?;
-        Some(BanCursor { until, id: id.parse::<BanId>().ok()? })
-    };
+    let read = |text| cursor::read(text).map(|(until, id)| BanCursor { until, id });
     ask.view
         .own("after")
         .map(|text| read(text).ok_or_else(|| Problem::query("after", "is no place in a list of bans")))

@@ -3,13 +3,12 @@
 use analytics_domain::audit::AuditSubject;
 use analytics_domain::detector::{Category, DetectorPolicy};
 use analytics_domain::engagement::EngagementSummary;
-use analytics_domain::ids::{EventId, SessionId};
+use analytics_domain::ids::SessionId;
 use analytics_domain::label::{Label, LabelClass, resolve};
 use analytics_domain::request_row::{RequestDecision, RequestRow};
 use analytics_domain::session::{AnalyticsSession, SessionVerdict, Text};
 use analytics_domain::throttle::RefusalReason;
 use analytics_ports::{BatchLimit, EventCursor, Page, PageRequest};
-use chrono::DateTime;
 use maud::{Markup, html};
 
 use super::super::page::{Ask, Block, Body, Card, Change, PageName, cards, rows, short, words};
@@ -17,6 +16,7 @@ use super::super::problem::Problem;
 use super::super::table::{Cell, Column, Table, time};
 use super::sessions::client;
 use crate::figures::duration;
+use crate::http::cursor;
 use crate::replay::text::grouped;
 
 /// The page of one session; its list of requests goes on at the place of the address.
@@ -303,7 +303,7 @@ fn timeline(ask: &Ask<'_>, id: SessionId, requests: &Page<RequestRow, EventCurso
     let listed = &requests.items[..requests.items.len().min(ask.view.rows.unwrap_or(LISTED).as_usize())];
     let next = listed.last().filter(|_| requests.next.is_some() || listed.len() < requests.items.len());
     let more = next.map(|row| {
-        let cursor = format!("{}-{}", row.at().timestamp_micros(), row.id());
+        let cursor = cursor::place(row.at(), row.id());
         ("Later requests".to_owned(), ask.view.link(&format!("/sessions/{id}"), &[]).with("after", &cursor))
     });
     let row = |row: &RequestRow| {
@@ -472,11 +472,7 @@ async fn audit(ask: &Ask<'_>, session: &AnalyticsSession) -> Result<Table, Probl
 }
 
 fn after(ask: &Ask<'_>) -> Result<Option<EventCursor>, Problem> {
-    let read = |text: &str| {
-        let (micros, id) = text.rsplit_once('-')?;
-        let at = DateTime::from_timestamp_micros(micros.parse().ok()?)?;
-        Some(EventCursor { at, id: id.parse::<EventId>().ok()? })
-    };
+    let read = |text| cursor::read(text).map(|(at, id)| EventCursor { at, id });
     ask.view
         .own("after")
         .map(|text| read(text).ok_or_else(|| Problem::query("after", "is no place in a list of requests")))

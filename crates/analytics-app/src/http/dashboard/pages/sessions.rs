@@ -1,24 +1,24 @@
 //! Sessions, the newest first.
 
 use analytics_domain::detector::Class;
-use analytics_domain::ids::{FingerprintHash, SessionId, VisitorId};
+use analytics_domain::ids::{FingerprintHash, VisitorId};
 use analytics_domain::session::{AnalyticsSession, Text};
 use analytics_domain::stats::FilterKey;
 use analytics_ports::{Page, PageRequest, SessionCursor, SessionFilter};
-use chrono::DateTime;
 use maud::{Markup, html};
 
 use super::super::page::{Ask, Block, Body, PageName, words};
 use super::super::problem::Problem;
 use super::super::table::{Cell, Column, Table};
 use super::super::view::View;
+use crate::http::cursor;
 
 pub(in super::super) async fn body(ask: &Ask<'_>) -> Result<Body, Problem> {
     let view = ask.view;
     let (filter, after) = (filter(view)?, after(view)?);
     let (page, looked_at) = list(ask, &filter, after).await?;
     let more = page.next.map(|next| {
-        let cursor = format!("{}-{}", next.started_at.timestamp_micros(), next.id);
+        let cursor = cursor::place(next.started_at, next.id);
         ("Older sessions".to_owned(), view.same(PageName::Sessions.path()).with("after", &cursor))
     });
     let rest = more.clone();
@@ -190,11 +190,7 @@ async fn list(
 }
 
 fn after(view: &View) -> Result<Option<SessionCursor>, Problem> {
-    let read = |text: &str| {
-        let (micros, id) = text.rsplit_once('-')?;
-        let started_at = DateTime::from_timestamp_micros(micros.parse().ok()?)?;
-        Some(SessionCursor { started_at, id: id.parse::<SessionId>().ok()? })
-    };
+    let read = |text| cursor::read(text).map(|(started_at, id)| SessionCursor { started_at, id });
     view.own("after")
         .map(|text| read(text).ok_or_else(|| Problem::query("after", "is no place in a list of sessions")))
         .transpose()
