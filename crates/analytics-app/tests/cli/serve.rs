@@ -21,6 +21,14 @@ fn the_demonstration_has_real_figures_at_once() {
     assert!(automation["data"].as_object().is_some_and(|data| !data.is_empty()), "{automation}");
     let sessions = served.read("/v1/sessions?class=bot&limit=5");
     assert_eq!(sessions["sessions"].as_array().unwrap().len(), 5);
+    let person = served.read("/v1/sessions?class=human&limit=100");
+    let told =
+        person["sessions"].as_array().unwrap().iter().filter(|session| session["engagement_events"] != 0);
+    assert!(told.count() > 50, "{person}");
+    let usage = served.read("/v1/reports/provider-usage");
+    assert_eq!(usage["data"][0]["provider"], "acme", "{usage}");
+    let anomalies = served.read("/v1/anomaly/events");
+    assert!(!anomalies["events"].as_array().unwrap().is_empty(), "{anomalies}");
 }
 
 #[test]
