@@ -23,7 +23,7 @@ from sklearn.metrics import brier_score_loss, f1_score, roc_auc_score
 
 NOT_FEATURES = {
     "session_id", "group", "started_at", "as_of", "part", "label", "label_source", "label_confidence", "label_kind",
-    "detector_class", "detector_score",
+    "detector_class", "detector_score", "model_probability",
 }
 
 

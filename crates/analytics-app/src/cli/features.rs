@@ -4,12 +4,14 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use analytics_domain::features::{
     CATALOGUE, Feature, FeatureExtractionConfig, FeatureGroup, FeatureGroups, Normalisation, Scaler,
     ZoneOffset,
 };
 use analytics_domain::label::LabelSource;
+use analytics_domain::model::Model;
 use analytics_ports::{BatchLimit, PageRequest, SessionFilter, StoreError};
 use anyhow::{Context, anyhow};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -22,6 +24,7 @@ use super::settings::{SettingsArgs, seconds};
 use super::{CliError, Format, write_json};
 use crate::export::{self, Dataset, Export, ExportOptions, FeatureSink, LabelFile, LabelSelection, Split};
 use crate::ingest::source::Blocks;
+use crate::models;
 use crate::replay::Replay;
 use crate::wiring::{self, Stores};
 use crate::zone::Zone;
@@ -86,6 +89,10 @@ pub(super) struct ExportArgs {
     /// Adds what the detector took each session for. Never train on it by mistake
     #[arg(long)]
     with_verdict: bool,
+    /// Adds the probability that this model gives each session, as `model_probability`; unlike --model it may know what
+    /// comes afterwards, and the detector does not hear it. Never train on it by mistake
+    #[arg(long, value_name = "FILE")]
+    score_with: Option<PathBuf>,
     /// Leaves out sessions without a label
     #[arg(long)]
     labelled_only: bool,
@@ -226,8 +233,14 @@ fn options(args: &ExportArgs) -> Result<(ExportOptions, LabelFile), CliError> {
         embargo: TimeDelta::microseconds((args.embargo.unwrap_or(0.0) * 1e6) as i64),
         with_verdict: args.with_verdict,
         labelled_only: args.labelled_only,
+        model: args.score_with.as_deref().map(model).transpose().map_err(CliError::Usage)?,
     };
     Ok((options, files))
+}
+
+fn model(path: &Path) -> anyhow::Result<Arc<Model>> {
+    let model = models::read(path).with_context(|| format!("cannot use {} as a model", path.display()))?;
+    Ok(Arc::new(model))
 }
 
 fn scaler(path: &Path) -> anyhow::Result<Scaler> {

@@ -20,7 +20,6 @@ use crate::replay::ReplayOptions;
 /// Options that are layered over defaults, a policy file and the environment.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(super) struct SettingsArgs {
-    /// TOML file with the sections session, detector, throttle, reputation, client, site, replay, retention and jobs
     /// TOML file with the sections session, detector, throttle, reputation, client, site, replay and model
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,

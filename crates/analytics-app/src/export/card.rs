@@ -168,7 +168,7 @@ impl Card {
             split_at,
             parts: parts(rows),
             label_sources: options.labels.sources.iter().map(|source| source.as_str()).collect(),
-            has_verdict: options.with_verdict,
+            has_verdict: options.with_verdict || options.model.is_some(),
             left_out: LeftOut {
                 sessions_after_as_of: counts.after_as_of,
                 sessions_without_room: counts.too_many,

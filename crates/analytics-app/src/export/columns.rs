@@ -62,6 +62,11 @@ pub(super) fn columns(options: &ExportOptions, scaled: bool) -> Vec<Column> {
             row.verdict.map_or(Value::Missing, |(_, score)| Value::Real(score))
         }));
     }
+    if options.model.is_some() {
+        columns.push(column("model_probability", ColumnKind::Real, |row| {
+            row.probability.map_or(Value::Missing, Value::Real)
+        }));
+    }
     columns.extend(chosen(options.config.groups).map(|(at, feature)| feature_column(at, feature, scaled)));
     columns
 }

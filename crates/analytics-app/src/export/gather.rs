@@ -162,6 +162,7 @@ impl Dataset {
                     label: gathered.label,
                     part: None,
                     verdict: gathered.verdict,
+                    probability: options.model.as_ref().map(|model| model.score(vector)),
                 }
             })
             .collect();

@@ -24,10 +24,13 @@ pub use labels::{LabelFile, LabelProblem, LabelSelection};
 pub use split::{Part, Split, SplitCounts};
 pub use write::{ExportError, Format, UnknownFormat, write};
 
+use std::sync::Arc;
+
 use analytics_domain::detector::Class;
 use analytics_domain::features::{FeatureExtractionConfig, Scaler};
 use analytics_domain::ids::SessionId;
 use analytics_domain::label::{LabelClass, LabelSource};
+use analytics_domain::model::Model;
 use analytics_domain::session::Points;
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -50,6 +53,8 @@ pub struct ExportOptions {
     pub with_verdict: bool,
     /// Whether sessions without a label are left out.
     pub labelled_only: bool,
+    /// A model whose probability for each session stands beside the features.
+    pub model: Option<Arc<Model>>,
 }
 
 /// One session of an export.
@@ -71,6 +76,8 @@ pub struct Row {
     pub part: Option<Part>,
     /// What the detector took it for and its score, where that was asked for.
     pub verdict: Option<(Class, f64)>,
+    /// The probability of automation that the model gives it, where there is one.
+    pub probability: Option<f64>,
 }
 
 /// What a session is said to be.

@@ -196,6 +196,7 @@ fn row(at: i64, group: u32, class: Option<LabelClass>) -> Row {
         }),
         part: None,
         verdict: None,
+        probability: None,
     }
 }
 

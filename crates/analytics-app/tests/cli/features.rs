@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use analytics_domain::features::Feature;
+use analytics_domain::model::Model;
 use serde_json::Value;
 
 use super::database::TestDatabase;
@@ -39,6 +41,33 @@ fn the_sample_is_exported_with_labels_parts_and_a_card() {
     );
     assert!(rows.iter().any(|row| row["label"] == "human" && row["label_kind"] == "human_reader"));
     assert!(std::fs::read_to_string(folder.path().join("f.jsonl.card.md")).unwrap().contains("| train |"));
+}
+
+#[test]
+fn a_model_scores_every_row_as_it_was_before_scaling() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("../analytics-domain/src/model/fixture/trees.txt");
+    let rows = |name: &str, more: &[&str]| {
+        let out = folder.path().join(name);
+        let ran = export(&out, &[&["--score-with", model.to_str().unwrap()], more].concat());
+        assert_eq!((ran.status, ran.errors.as_str()), (0, ""), "{ran:?}");
+        assert_eq!(json(&folder.path().join(format!("{name}.card.json")))["has_verdict"], true);
+        lines(&out)
+    };
+    let (raw, scaled) = (rows("raw.jsonl", &[]), rows("scaled.jsonl", &["--normalise", "standard"]));
+    let read = Model::from_lightgbm(&std::fs::read_to_string(&model).unwrap()).unwrap();
+    let number =
+        |value: &Value| value.as_f64().or_else(|| value.as_bool().map(|flag| f64::from(u8::from(flag))));
+    assert!(!raw.is_empty());
+    for (raw, scaled) in raw.iter().zip(&scaled) {
+        let vector: Vec<_> = Feature::all().iter().map(|feature| number(&raw[feature.name])).collect();
+        let said = raw["model_probability"].as_f64().unwrap();
+        assert_eq!(said.to_bits(), read.score(&vector).to_bits(), "{raw}");
+        assert_eq!(raw["model_probability"], scaled["model_probability"]);
+    }
+    let missing = export(&folder.path().join("none.csv"), &["--score-with", "/no/such/model"]);
+    assert_eq!(missing.status, 2, "{missing:?}");
+    assert!(missing.errors.contains("cannot use /no/such/model as a model"), "{missing:?}");
 }
 
 #[test]
