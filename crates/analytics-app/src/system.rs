@@ -11,6 +11,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use parking_lot::Mutex;
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
+use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
 use crate::simulate::drive::Pace;
 
@@ -63,6 +64,22 @@ pub fn trusted_certificates() -> Vec<Vec<u8>> {
         tracing::warn!(%error, "a trusted certificate cannot be read");
     }
     loaded.certs.iter().map(|certificate| certificate.to_vec()).collect()
+}
+
+/// What asks over HTTP, with TLS 1.2 or 1.3 where an address says so: it waits this long for an answer, follows no
+/// redirect, takes every status for an answer, and talks over TLS to whom one of these certificates (DER) vouches for.
+pub fn http_agent(timeout: Duration, trusted: &[Vec<u8>]) -> ureq::Agent {
+    let roots = trusted.iter().map(|der| Certificate::from_der(der).to_owned()).collect();
+    let tls = TlsConfig::builder()
+        .root_certs(RootCerts::Specific(Arc::new(roots)))
+        .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .build();
+    let config = ureq::Agent::config_builder()
+        .timeout_global(Some(timeout))
+        .max_redirects(0)
+        .http_status_as_error(false)
+        .tls_config(tls);
+    config.build().into()
 }
 
 impl IdGenerator for SystemIds {

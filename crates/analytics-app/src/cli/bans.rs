@@ -7,8 +7,10 @@ use analytics_domain::reputation::{Ban, BanReason, BanSubject};
 use analytics_domain::request::Network;
 use analytics_ports::{BatchLimit, PageRequest};
 use clap::Subcommand;
+use serde::Deserialize;
 
 use super::fingerprints::moderation;
+use super::server::{self, Change, ServerArgs};
 use super::store::{OperatorArgs, PolicyArgs, StoreArgs, shown};
 use super::{CliError, Format, write_json};
 use crate::replay::text::Table;
@@ -30,6 +32,8 @@ pub(super) struct ListArgs {
     limit: u32,
     #[command(flatten)]
     store: StoreArgs,
+    #[command(flatten)]
+    server: ServerArgs,
     /// Text for people or JSON for programs
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -43,6 +47,8 @@ pub(super) struct ClearArgs {
     subject: BanSubject,
     #[command(flatten)]
     store: StoreArgs,
+    #[command(flatten)]
+    server: ServerArgs,
     #[command(flatten)]
     policy: PolicyArgs,
     #[command(flatten)]
@@ -61,18 +67,25 @@ pub(super) fn run(command: &BansCommand, out: &mut dyn Write) -> Result<(), CliE
 
 fn list(args: &ListArgs, out: &mut dyn Write) -> Result<(), CliError> {
     let limit = BatchLimit::new(args.limit).map_err(CliError::usage)?;
-    let opened = args.store.open()?;
-    // Which bans run depends on no policy.
-    let reputation = opened.reputation(&crate::config::Settings::default())?;
-    let page = opened
-        .runtime
-        .block_on(reputation.running_bans(PageRequest::first(limit)))
-        .map_err(CliError::failed)?;
+    let (bans, more) = match args.server.open()? {
+        Some(server) => {
+            let page: Page = server::read(&server.get("/v1/bans", &[("limit", args.limit.to_string())])?)?;
+            (page.bans, page.next.is_some())
+        }
+        None => {
+            let opened = args.store.open()?;
+            // Which bans run depends on no policy.
+            let reputation = opened.reputation(&crate::config::Settings::default())?;
+            let page = opened.runtime.block_on(reputation.running_bans(PageRequest::first(limit)));
+            let page = page.map_err(CliError::failed)?;
+            (page.items, page.next.is_some())
+        }
+    };
     if args.format == Format::Json {
-        return write_json(out, &page.items);
+        return write_json(out, &bans);
     }
-    let mut text = if page.items.is_empty() { "no ban runs\n".to_owned() } else { table(&page.items) };
-    if page.next.is_some() {
+    let mut text = if bans.is_empty() { "no ban runs\n".to_owned() } else { table(&bans) };
+    if more {
         text.push_str("  … and more; raise --limit\n");
     }
     out.write_all(text.as_bytes()).map_err(CliError::failed)
@@ -80,10 +93,23 @@ fn list(args: &ListArgs, out: &mut dyn Write) -> Result<(), CliError> {
 
 fn clear(args: &ClearArgs, out: &mut dyn Write) -> Result<(), CliError> {
     let operator = args.operator.operator()?;
-    let settings = args.policy.read()?;
-    let opened = args.store.open()?;
-    let service = moderation(&opened, opened.reputation(&settings)?)?;
-    let bans = opened.runtime.block_on(service.free(args.subject, &operator)).map_err(CliError::failed)?;
+    let bans = match args.server.open()? {
+        Some(server) => {
+            let (change, path) = match args.subject {
+                BanSubject::Network(network) => {
+                    (Change::Delete, format!("/v1/bans/{}", network.to_string().replace('/', "%2F")))
+                }
+                BanSubject::Fingerprint(hash) => (Change::Post, format!("/v1/fingerprints/{hash}/clear")),
+            };
+            server::read::<Page>(&server.change(change, &path, None, Some(&args.operator))?)?.bans
+        }
+        None => {
+            let settings = args.policy.read()?;
+            let opened = args.store.open()?;
+            let service = moderation(&opened, opened.reputation(&settings)?)?;
+            opened.runtime.block_on(service.free(args.subject, &operator)).map_err(CliError::failed)?
+        }
+    };
     match args.format {
         Format::Json => write_json(out, &bans),
         Format::Text => {
@@ -95,6 +121,14 @@ fn clear(args: &ClearArgs, out: &mut dyn Write) -> Result<(), CliError> {
             }
         }
     }
+}
+
+/// Bans as a service lists them.
+#[derive(Deserialize)]
+struct Page {
+    bans: Vec<Ban>,
+    #[serde(default)]
+    next: Option<String>,
 }
 
 fn table(bans: &[Ban]) -> String {

@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::progress::Progress;
 use super::replay::{inputs, refused};
+use super::server::{self, ServerArgs};
 use super::settings::SettingsArgs;
 use super::store::Opened;
 use super::{CliError, Format, write_json};
@@ -27,11 +28,13 @@ pub(super) struct ExplainArgs {
     #[arg(value_name = "SESSION_ID")]
     session: SessionId,
     /// Logs to replay: the same, with the same options, as when the id was made
-    #[arg(long = "log", value_name = "FILE", num_args = 1..)]
+    #[arg(long = "log", value_name = "FILE", num_args = 1.., conflicts_with = "server")]
     logs: Vec<PathBuf>,
     /// Address of the store that keeps the session
     #[arg(long, value_name = "URL", conflicts_with = "logs")]
     store: Option<String>,
+    #[command(flatten)]
+    server: ServerArgs,
     #[command(flatten)]
     settings: SettingsArgs,
     /// Secret that identities were made with
@@ -43,9 +46,16 @@ pub(super) struct ExplainArgs {
 }
 
 pub(super) fn run(args: &ExplainArgs, out: &mut dyn Write) -> Result<(), CliError> {
-    let explanation = match &args.store {
-        Some(url) => kept(args, url)?,
-        None => replayed(args)?,
+    let explanation = match (args.server.open()?, &args.store) {
+        (Some(server), _) => {
+            let text = server.get(&format!("/v1/sessions/{}/explain", args.session), &[])?;
+            if args.format == Format::Json {
+                return writeln!(out, "{text}").map_err(CliError::failed);
+            }
+            server::read(&text)?
+        }
+        (None, Some(url)) => kept(args, url)?,
+        (None, None) => replayed(args)?,
     };
     match args.format {
         Format::Json => write_json(out, &explanation),
@@ -72,7 +82,8 @@ fn kept(args: &ExplainArgs, url: &str) -> Result<Explanation, CliError> {
 fn replayed(args: &ExplainArgs) -> Result<Explanation, CliError> {
     if args.logs.is_empty() {
         let problem = "no log and no store was named; give the logs that the session is in, \
-            such as `analytics explain SESSION_ID --log access.log`, or the store that keeps it with --store";
+            such as `analytics explain SESSION_ID --log access.log`, the store that keeps it with --store, \
+            or a running service with --server";
         return Err(CliError::Usage(anyhow!(problem)));
     }
     let inputs = inputs(&args.logs)?;
@@ -176,7 +187,7 @@ fn signals(out: &mut String, session: &Value, explanation: &Explanation) {
     let mut table = Table::new(["category", "points", "cap", "counted"]);
     for sum in &explanation.categories {
         table.row([
-            sum.category.to_owned(),
+            sum.category.clone(),
             figure(sum.points),
             sum.cap.map_or_else(|| "–".to_owned(), figure),
             figure(sum.counted),
@@ -185,7 +196,7 @@ fn signals(out: &mut String, session: &Value, explanation: &Explanation) {
     let counted = explanation.categories.iter().map(|sum| sum.counted).sum();
     table.row(["together".to_owned(), String::new(), String::new(), figure(counted)]);
     table.write(out);
-    for line in explanation.rule {
+    for line in &explanation.rule {
         let _ = writeln!(out, "  {line}");
     }
 }

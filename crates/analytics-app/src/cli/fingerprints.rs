@@ -4,12 +4,13 @@ use std::io::Write;
 use std::sync::Arc;
 
 use analytics_domain::ids::FingerprintHash;
-use analytics_domain::reputation::FingerprintReputation;
+use analytics_domain::reputation::{Ban, FingerprintReputation};
 use analytics_ports::{BatchLimit, PageRequest, StoreError};
 use anyhow::anyhow;
 use clap::Subcommand;
-use serde_json::json;
+use serde::{Deserialize, Serialize};
 
+use super::server::{self, Change, ServerArgs};
 use super::store::{OperatorArgs, PolicyArgs, StoreArgs, shown};
 use super::{CliError, Format, write_json};
 use crate::replay::text::Table;
@@ -36,6 +37,8 @@ pub(super) struct ListArgs {
     #[command(flatten)]
     store: StoreArgs,
     #[command(flatten)]
+    server: ServerArgs,
+    #[command(flatten)]
     policy: PolicyArgs,
     /// Text for people or JSON for programs
     #[arg(long, value_enum, default_value_t)]
@@ -50,6 +53,8 @@ pub(super) struct ChangeArgs {
     fingerprint: FingerprintHash,
     #[command(flatten)]
     store: StoreArgs,
+    #[command(flatten)]
+    server: ServerArgs,
     #[command(flatten)]
     policy: PolicyArgs,
     #[command(flatten)]
@@ -69,10 +74,19 @@ pub(super) fn run(command: &FingerprintsCommand, out: &mut dyn Write) -> Result<
 
 fn list(args: &ListArgs, out: &mut dyn Write) -> Result<(), CliError> {
     let limit = BatchLimit::new(args.limit).map_err(CliError::usage)?;
-    let settings = args.policy.read()?;
-    let opened = args.store.open()?;
-    let reputation = opened.reputation(&settings)?;
-    let (listed, more) = opened.runtime.block_on(first(&reputation, limit)).map_err(CliError::failed)?;
+    let (listed, more) = match args.server.open()? {
+        Some(server) => {
+            let text = server.get("/v1/fingerprints", &[("limit", args.limit.to_string())])?;
+            let page: Page = server::read(&text)?;
+            (page.fingerprints, page.next.is_some())
+        }
+        None => {
+            let settings = args.policy.read()?;
+            let opened = args.store.open()?;
+            let reputation = opened.reputation(&settings)?;
+            opened.runtime.block_on(first(&reputation, limit)).map_err(CliError::failed)?
+        }
+    };
     if args.format == Format::Json {
         return write_json(out, &listed);
     }
@@ -101,6 +115,22 @@ fn list(args: &ListArgs, out: &mut dyn Write) -> Result<(), CliError> {
     out.write_all(text.as_bytes()).map_err(CliError::failed)
 }
 
+/// Fingerprints as a service lists them.
+#[derive(Deserialize)]
+struct Page {
+    fingerprints: Vec<FingerprintReputation>,
+    next: Option<FingerprintHash>,
+}
+
+/// What clearing a fingerprint changed.
+#[derive(Serialize, Deserialize)]
+struct Cleared {
+    /// Missing where it was known to the running service only.
+    before: Option<FingerprintReputation>,
+    after: Option<FingerprintReputation>,
+    bans: Vec<Ban>,
+}
+
 /// The first fingerprints of high risk, and whether there may be more.
 async fn first(
     reputation: &ReputationService,
@@ -121,12 +151,19 @@ async fn first(
 
 fn flag(args: &ChangeArgs, out: &mut dyn Write) -> Result<(), CliError> {
     let operator = args.operator.operator()?;
-    let settings = args.policy.read()?;
-    let opened = args.store.open()?;
-    let service = moderation(&opened, opened.reputation(&settings)?)?;
-    let flagged =
-        opened.runtime.block_on(service.flag(args.fingerprint, &operator)).map_err(CliError::failed)?;
-    let report = flagged.ok_or_else(|| unseen(args.fingerprint))?;
+    let report: FingerprintReputation = match args.server.open()? {
+        Some(server) => {
+            let path = format!("/v1/fingerprints/{}/flag", args.fingerprint);
+            server::read(&server.change(Change::Post, &path, None, Some(&args.operator))?)?
+        }
+        None => {
+            let settings = args.policy.read()?;
+            let opened = args.store.open()?;
+            let service = moderation(&opened, opened.reputation(&settings)?)?;
+            let flagged = opened.runtime.block_on(service.flag(args.fingerprint, &operator));
+            flagged.map_err(CliError::failed)?.ok_or_else(|| unseen(args.fingerprint))?
+        }
+    };
     match args.format {
         Format::Json => write_json(out, &report),
         Format::Text => {
@@ -138,32 +175,32 @@ fn flag(args: &ChangeArgs, out: &mut dyn Write) -> Result<(), CliError> {
 
 fn clear(args: &ChangeArgs, out: &mut dyn Write) -> Result<(), CliError> {
     let operator = args.operator.operator()?;
-    let settings = args.policy.read()?;
-    let opened = args.store.open()?;
-    let service = moderation(&opened, opened.reputation(&settings)?)?;
-    let cleared =
-        opened.runtime.block_on(service.clear(args.fingerprint, &operator)).map_err(CliError::failed)?;
-    let cleared = cleared.ok_or_else(|| unseen(args.fingerprint))?;
-    match args.format {
-        Format::Json => write_json(
-            out,
-            &json!({ "before": cleared.before, "after": cleared.after, "bans": cleared.bans }),
-        ),
-        Format::Text => writeln!(
-            out,
-            "cleared {} (score {:.0} to {:.0}, flags taken down: {}, bans taken back: {})",
-            cleared.after.hash,
-            cleared.before.score,
-            cleared.after.score,
-            if cleared.before.flags.is_empty() {
-                "none".to_owned()
-            } else {
-                cleared.before.flags.to_string()
-            },
-            cleared.bans.len()
-        )
-        .map_err(CliError::failed),
+    let cleared: Cleared = match args.server.open()? {
+        Some(server) => {
+            let path = format!("/v1/fingerprints/{}/clear", args.fingerprint);
+            server::read(&server.change(Change::Post, &path, None, Some(&args.operator))?)?
+        }
+        None => {
+            let settings = args.policy.read()?;
+            let opened = args.store.open()?;
+            let service = moderation(&opened, opened.reputation(&settings)?)?;
+            let cleared = opened.runtime.block_on(service.clear(args.fingerprint, &operator));
+            let cleared = cleared.map_err(CliError::failed)?.ok_or_else(|| unseen(args.fingerprint))?;
+            Cleared { before: Some(cleared.before), after: Some(cleared.after), bans: cleared.bans }
+        }
+    };
+    if args.format == Format::Json {
+        return write_json(out, &cleared);
     }
+    let told = match (&cleared.before, &cleared.after) {
+        (Some(before), Some(after)) => {
+            let flags = if before.flags.is_empty() { "none".to_owned() } else { before.flags.to_string() };
+            format!("score {:.0} to {:.0}, flags taken down: {flags}", before.score, after.score)
+        }
+        (None, _) | (_, None) => "its level, in memory only".to_owned(),
+    };
+    let bans = cleared.bans.len();
+    writeln!(out, "cleared {} ({told}, bans taken back: {bans})", args.fingerprint).map_err(CliError::failed)
 }
 
 /// What is written down is done by this.

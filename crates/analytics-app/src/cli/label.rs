@@ -13,6 +13,7 @@ use anyhow::Context;
 use clap::Subcommand;
 use serde_json::json;
 
+use super::server::{Change, ServerArgs};
 use super::store::{Opened, OperatorArgs, PolicyArgs, StoreArgs};
 use super::{CliError, Format, write_json};
 use crate::config::Settings;
@@ -48,6 +49,8 @@ pub(super) struct SetArgs {
     #[command(flatten)]
     store: StoreArgs,
     #[command(flatten)]
+    server: ServerArgs,
+    #[command(flatten)]
     policy: PolicyArgs,
     #[command(flatten)]
     operator: OperatorArgs,
@@ -82,10 +85,22 @@ pub(super) fn run(command: &LabelCommand, out: &mut dyn Write) -> Result<(), Cli
 
 fn set(args: &SetArgs, out: &mut dyn Write) -> Result<(), CliError> {
     let operator = args.operator.operator()?;
+    let SetArgs { session, class, source, confidence, .. } = *args;
+    if let Some(server) = args.server.open()? {
+        let body = json!({ "class": class, "source": source, "confidence": confidence.as_f64() });
+        let path = format!("/v1/sessions/{session}/label");
+        let answer = server.change(Change::Put, &path, Some(&body), Some(&args.operator))?;
+        return match args.format {
+            Format::Json => writeln!(out, "{answer}"),
+            Format::Text => {
+                writeln!(out, "labelled {session} {class} ({source}, confidence {confidence})")
+            }
+        }
+        .map_err(CliError::failed);
+    }
     let settings = args.policy.read()?;
     let opened = args.store.open()?;
     let service = service(&opened, &settings)?;
-    let SetArgs { session, class, source, confidence, .. } = *args;
     let new = NewLabel { session, class, source, confidence };
     let answer = opened.runtime.block_on(service.set(new, &operator)).map_err(CliError::failed)?;
     let cleared = answer.cleared.as_ref();

@@ -18,6 +18,7 @@ mod progress;
 mod replay;
 mod report;
 mod serve;
+mod server;
 mod sessions;
 mod settings;
 pub mod simulate;

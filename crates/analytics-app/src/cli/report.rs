@@ -15,11 +15,12 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use super::progress::Progress;
 use super::replay::{inputs, open_geo, refused, wired};
+use super::server::{self, Server, ServerArgs};
 use super::settings::SettingsArgs;
 use super::{CliError, Format, write_json};
 use crate::ingest::source::Blocks;
 use crate::replay::Replay;
-use crate::services::{RecordingService, Report, ReportError, ReportRequest, ReportService};
+use crate::services::{RecordingService, ReportError, ReportRequest, ReportService};
 use crate::system::SystemClock;
 use crate::wiring::{self, Stores};
 use crate::zone::Zone;
@@ -31,11 +32,13 @@ pub(super) struct ReportArgs {
     #[arg(value_name = "NAME", value_parser = names())]
     name: ReportName,
     /// Logs to report on: they are replayed into a store in memory
-    #[arg(long = "log", value_name = "FILE", num_args = 1.., conflicts_with = "store")]
+    #[arg(long = "log", value_name = "FILE", num_args = 1.., conflicts_with_all = ["store", "server"])]
     logs: Vec<PathBuf>,
     /// Address of the store to report on
     #[arg(long, value_name = "URL")]
     store: Option<String>,
+    #[command(flatten)]
+    server: ServerArgs,
     /// Beginning: a date, or a time such as 2026-03-01T12:00:00Z. Without it the first request of the logs, or 30 days
     /// before the end
     #[arg(long, value_name = "TIME")]
@@ -76,6 +79,13 @@ pub(super) fn run(args: &ReportArgs, out: &mut dyn Write) -> Result<(), CliError
     let limit = BatchLimit::new(args.limit).map_err(CliError::usage)?;
     let (from, to) =
         (moment(args.zone, "--from", args.from.as_deref())?, moment(args.zone, "--to", args.to.as_deref())?);
+    if let Some(server) = args.server.open()? {
+        let report = asked(args, &server, (from, to))?;
+        return match args.format {
+            Format::Json => writeln!(out, "{report}").map_err(CliError::failed),
+            Format::Text => show(&report, out),
+        };
+    }
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(CliError::failed)?;
     let (stores, known) = match (&args.store, args.logs.is_empty()) {
@@ -87,7 +97,8 @@ pub(super) fn run(args: &ReportArgs, out: &mut dyn Write) -> Result<(), CliError
         (None, false) => replayed(args, &runtime)?,
         (None, true) => {
             return Err(CliError::Usage(anyhow!(
-                "nothing to report on; give the logs, such as `analytics report {} --log access.log`, or a store with --store",
+                "nothing to report on; give the logs, such as `analytics report {} --log access.log`, a store with --store, \
+                 or a running service with --server",
                 args.name
             )));
         }
@@ -105,17 +116,37 @@ pub(super) fn run(args: &ReportArgs, out: &mut dyn Write) -> Result<(), CliError
             CliError::usage(error)
         }
     })?;
-    show(args.format, &report, out)
+    match args.format {
+        Format::Json => write_json(out, &report),
+        Format::Text => show(&serde_json::to_string(&report).map_err(CliError::failed)?, out),
+    }
 }
 
-fn show(format: Format, report: &Report, out: &mut dyn Write) -> Result<(), CliError> {
-    match format {
-        Format::Json => write_json(out, report),
-        Format::Text => {
-            let text = render::render(report).map_err(CliError::failed)?;
-            out.write_all(text.as_bytes()).map_err(CliError::failed)
-        }
+/// Shows a report that is written as JSON to people.
+fn show(report: &str, out: &mut dyn Write) -> Result<(), CliError> {
+    let report: render::ReportText = server::read(report)?;
+    out.write_all(render::render(&report).as_bytes()).map_err(CliError::failed)
+}
+
+/// The report that a running service makes, as JSON.
+fn asked(
+    args: &ReportArgs,
+    server: &Server,
+    (from, to): (Option<DateTime<Utc>>, Option<DateTime<Utc>>),
+) -> Result<String, CliError> {
+    let to = to.unwrap_or_else(|| SystemClock.now());
+    let from = from.unwrap_or_else(|| to - TimeDelta::days(30));
+    let mut query = vec![
+        ("from", from.to_rfc3339()),
+        ("to", to.to_rfc3339()),
+        ("compare", args.compare.to_string()),
+        ("zone", args.zone.to_string()),
+        ("limit", args.limit.to_string()),
+    ];
+    if !args.filter.is_empty() {
+        query.push(("filter", args.filter.join(",")));
     }
+    server.get(&format!("/v1/reports/{}", args.name), &query)
 }
 
 fn request<Z: TimeZone>(

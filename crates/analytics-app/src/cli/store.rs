@@ -34,10 +34,10 @@ pub(super) struct PolicyArgs {
 pub(super) struct OperatorArgs {
     /// Who asks for it, for the audit
     #[arg(long, value_name = "NAME", default_value = "analytics command")]
-    by: String,
+    pub(super) by: String,
     /// Why, for the audit
     #[arg(long, value_name = "TEXT")]
-    reason: Option<String>,
+    pub(super) reason: Option<String>,
 }
 
 /// A store that was opened, and the runtime to wait for it on.
@@ -50,8 +50,8 @@ impl StoreArgs {
     /// The store; a wrong call where none was named.
     pub(super) fn open(&self) -> Result<Opened, CliError> {
         let Some(url) = &self.store else {
-            let problem =
-                "no store was named; give one with --store, such as --store postgres://localhost/analytics";
+            let problem = "no store was named; give one with --store, such as --store postgres://localhost/analytics, or a running \
+                service with --server where the command takes it";
             return Err(CliError::Usage(anyhow!(problem)));
         };
         Opened::at(url)

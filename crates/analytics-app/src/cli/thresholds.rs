@@ -9,6 +9,7 @@ use clap::Subcommand;
 use serde::Serialize;
 
 use super::replay::wired;
+use super::server::{self, Change, ServerArgs};
 use super::{CliError, Format, write_json};
 use crate::wiring;
 
@@ -27,6 +28,8 @@ pub(super) struct ListArgs {
     /// The store, by its URL
     #[arg(long, value_name = "URL")]
     store: Option<String>,
+    #[command(flatten)]
+    server: ServerArgs,
     /// Text for people or JSON for programs
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -46,11 +49,13 @@ pub(super) struct SetArgs {
     /// The store, by its URL
     #[arg(long, value_name = "URL")]
     store: Option<String>,
+    #[command(flatten)]
+    server: ServerArgs,
 }
 
 pub(super) fn run(command: &ThresholdsCommand, out: &mut dyn Write) -> Result<(), CliError> {
-    let (ThresholdsCommand::List(ListArgs { store, .. }) | ThresholdsCommand::Set(SetArgs { store, .. })) =
-        command;
+    let (ThresholdsCommand::List(ListArgs { store, server, .. })
+    | ThresholdsCommand::Set(SetArgs { store, server, .. })) = command;
     // What is wrong in the call is told before a store is asked.
     let limits = match command {
         ThresholdsCommand::Set(args) => {
@@ -59,6 +64,19 @@ pub(super) fn run(command: &ThresholdsCommand, out: &mut dyn Write) -> Result<()
         }
         ThresholdsCommand::List(_) => None,
     };
+    if let Some(server) = server.open()? {
+        return match (command, limits) {
+            (ThresholdsCommand::Set(_), Some(limits)) => {
+                let body = serde_json::to_value(&limits).map_err(CliError::failed)?;
+                server.change(Change::Put, THRESHOLDS, Some(&body), None).map(drop)
+            }
+            (ThresholdsCommand::Set(_) | ThresholdsCommand::List(_), _) => {
+                let limits: Vec<AnomalyThreshold> = server::read(&server.get(THRESHOLDS, &[])?)?;
+                let rows: Vec<Row> = limits.iter().map(|limits| Row::of(limits, "service")).collect();
+                show(&rows, list_format(command), out)
+            }
+        };
+    }
     let Some(url) = store else {
         let problem =
             "no store was named; give one with --store, such as --store postgres://localhost/analytics";
@@ -85,9 +103,25 @@ struct Row {
     metric: MetricName,
     warning: f64,
     critical: f64,
-    /// Whether it is of the store, or built in.
+    /// Whether it is of the store, or built in, or of a service that does not say.
     origin: &'static str,
 }
+
+impl Row {
+    fn of(limits: &AnomalyThreshold, origin: &'static str) -> Self {
+        let (warning, critical) = (limits.warning(), limits.critical());
+        Self { metric: limits.metric().clone(), warning, critical, origin }
+    }
+}
+
+const fn list_format(command: &ThresholdsCommand) -> Format {
+    match command {
+        ThresholdsCommand::List(args) => args.format,
+        ThresholdsCommand::Set(_) => Format::Text,
+    }
+}
+
+const THRESHOLDS: &str = "/v1/anomaly/thresholds";
 
 async fn list(kept: &dyn AnomalyThresholdRepository) -> Result<Vec<Row>, StoreError> {
     let (mut stored, mut after) = (Thresholds::none(), None);
@@ -101,13 +135,10 @@ async fn list(kept: &dyn AnomalyThresholdRepository) -> Result<Vec<Row>, StoreEr
     }
     let mut all = Thresholds::default();
     stored.iter().for_each(|limits| all.set(limits.clone()));
-    let row = |limits: &AnomalyThreshold| Row {
-        metric: limits.metric().clone(),
-        warning: limits.warning(),
-        critical: limits.critical(),
-        origin: if stored.get(limits.metric().as_str()).is_some() { "store" } else { "default" },
+    let origin = |limits: &AnomalyThreshold| {
+        if stored.get(limits.metric().as_str()).is_some() { "store" } else { "default" }
     };
-    Ok(all.iter().map(row).collect())
+    Ok(all.iter().map(|limits| Row::of(limits, origin(limits))).collect())
 }
 
 fn show(rows: &[Row], format: Format, out: &mut dyn Write) -> Result<(), CliError> {

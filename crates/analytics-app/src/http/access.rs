@@ -23,7 +23,7 @@ pub struct Ingest;
 
 /// Proof that the caller may do everything, and who that is, as the audit keeps it.
 ///
-/// `X-Operator` names the person; without it the audit says by what right the call was made.
+/// `X-Operator` names the person; without it the audit says by what right the call was made. `X-Reason` says why.
 #[derive(Debug, Clone)]
 pub struct Admin(pub Operator);
 
@@ -46,7 +46,8 @@ impl FromRequestParts<Arc<Service>> for Admin {
         authorize(service, parts, Scope::Admin)?;
         let right = if bearer(&parts.headers).is_some() { "admin token" } else { "person at the machine" };
         let name = parts.headers.get("x-operator").and_then(|name| name.to_str().ok()).unwrap_or(right);
-        Operator::new(name, None).map(Self).map_err(Problem::bad)
+        let reason = parts.headers.get("x-reason").and_then(|reason| reason.to_str().ok());
+        Operator::new(name, reason).map(Self).map_err(Problem::bad)
     }
 }
 

@@ -5,7 +5,7 @@ use analytics_domain::request::{Method, RequestKind};
 use analytics_domain::throttle::{Decision, LevelChange, RefusalReason, ThrottleLevel};
 use analytics_domain::visit::{ClientKey, Step};
 use chrono::{DateTime, Utc};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::read::{Batch, ReadRequest};
 use super::session_line::SessionLine;
@@ -23,7 +23,7 @@ pub struct Watch {
 }
 
 /// A session with everything that happened in it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct WatchedSession {
     /// The session as `--sessions-out` writes it.
     pub session: serde_json::Value,
@@ -36,7 +36,7 @@ pub struct WatchedSession {
 }
 
 /// One request of the session, as it was decided.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct WatchedRequest {
     /// When it came.
     pub at: DateTime<Utc>,

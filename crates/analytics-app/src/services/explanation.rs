@@ -14,7 +14,7 @@ use analytics_ports::{
     AuditRepository, BatchLimit, LabelRepository, PageRequest, RequestRepository, SessionRepository,
     StoreError,
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::replay::{MOST_LISTED, WatchedRequest, WatchedSession};
@@ -30,7 +30,7 @@ pub struct ExplanationService {
 }
 
 /// A session and the arithmetic of its score.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Explanation {
     /// The session with its requests.
     #[serde(flatten)]
@@ -38,17 +38,17 @@ pub struct Explanation {
     /// The points of each category that spoke.
     pub categories: Vec<CategorySum>,
     /// How they become the score.
-    pub rule: &'static [&'static str],
+    pub rule: Vec<String>,
     /// What a store keeps beside; `None` where a log was replayed.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kept: Option<KeptBeside>,
 }
 
 /// The points of one category.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CategorySum {
     /// Which one.
-    pub category: &'static str,
+    pub category: String,
     /// What its signals add up to.
     pub points: f64,
     /// Most that counts; `None` where there is no cap.
@@ -58,7 +58,7 @@ pub struct CategorySum {
 }
 
 /// What a store keeps beside a session and its requests.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct KeptBeside {
     /// The level of its newest request. Stores keep it and the strictest level, and no other change.
     pub last_level: ThrottleLevel,
@@ -200,7 +200,7 @@ fn category_sums(detector: &BehavioralBotDetector, signals: &[Value]) -> Vec<Cat
                 DetectorPolicy::Categories(policy) => Some(policy.cap(category).get()),
                 DetectorPolicy::SevenSignal(_) => None,
             };
-            sums.push(CategorySum { category: category.as_str(), points, cap, counted: 0.0 });
+            sums.push(CategorySum { category: category.as_str().to_owned(), points, cap, counted: 0.0 });
         }
     }
     for sum in &mut sums {
@@ -209,14 +209,15 @@ fn category_sums(detector: &BehavioralBotDetector, signals: &[Value]) -> Vec<Cat
     sums
 }
 
-const fn rule(detector: &BehavioralBotDetector) -> &'static [&'static str] {
-    match detector.policy() {
+fn rule(detector: &BehavioralBotDetector) -> Vec<String> {
+    let lines: &[&str] = match detector.policy() {
         DetectorPolicy::Categories(_) => &[
             "score = 100 * (1 - e^(-counted points / scale)); a decisive fact makes it at least the decisive score.",
             "A bot needs two categories that speak, or a decisive fact.",
         ],
         DetectorPolicy::SevenSignal(_) => &["score = the sum of the points, at most 100."],
-    }
+    };
+    lines.iter().map(|&line| line.to_owned()).collect()
 }
 
 #[cfg(test)]

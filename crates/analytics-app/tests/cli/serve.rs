@@ -32,6 +32,71 @@ fn the_demonstration_has_real_figures_at_once() {
 }
 
 #[test]
+fn commands_ask_a_running_service() {
+    let served = Served::start(&["--demo"]);
+    let server = format!("http://{}/", served.address);
+    let ask = |args: &[&str]| {
+        let ran = analytics(&[args, &["--server", &server]].concat());
+        assert_eq!((ran.status, ran.errors.as_str()), (0, ""), "{args:?}: {ran:?}");
+        ran.out
+    };
+    let json = |args: &[&str]| -> Value {
+        serde_json::from_str(&ask(&[args, &["--format", "json"]].concat())).unwrap()
+    };
+    let text = ask(&["report", "traffic-summary", "--filter", "class=human", "--compare"]);
+    assert!(text.starts_with("traffic-summary: ") && text.contains("only   class=human"), "{text}");
+    let report = json(&["report", "traffic-summary"]);
+    assert!(report["data"]["people"]["sessions"].as_u64().unwrap() > 300, "{report}");
+
+    let listed = served.read("/v1/sessions?class=bot&limit=1");
+    let (id, fingerprint) = (&listed["sessions"][0]["id"], &listed["sessions"][0]["fingerprint"]);
+    let (id, fingerprint) = (id.as_str().unwrap(), fingerprint.as_str().unwrap());
+    let explained = ask(&["explain", id]);
+    assert!(explained.contains(id) && explained.contains("\nSignals"), "{explained}");
+    assert_eq!(json(&["explain", id]), served.read(&format!("/v1/sessions/{id}/explain")));
+    let labelled = ask(&["label", "set", id, "bot", "--by", "ann", "--reason", "seen it"]);
+    assert_eq!(labelled, format!("labelled {id} bot (manual, confidence 100)\n"));
+    let audit = &served.read(&format!("/v1/sessions/{id}/explain"))["kept"]["audit"][0];
+    assert_eq!((audit["actor"].as_str(), audit["reason"].as_str()), (Some("ann"), Some("seen it")), "{audit}");
+
+    assert_eq!(ask(&["bans", "list"]), "no ban runs\n");
+    assert_eq!(json(&["bans", "list"]), serde_json::json!([]));
+    assert!(ask(&["fingerprints", "list"]).contains("no fingerprint is of high risk"));
+    let unseen = analytics(&["fingerprints", "flag", fingerprint, "--server", &server]);
+    assert_eq!(unseen.status, 1, "{unseen:?}");
+    assert!(unseen.errors.contains("was never seen"), "{unseen:?}");
+    ask(&["thresholds", "set", "error_rate", "--warning", "0.2", "--critical", "0.4"]);
+    let limits = ask(&["thresholds", "list"]);
+    let error_rate = limits.lines().find(|line| line.starts_with("error_rate")).unwrap();
+    assert_eq!(error_rate.split_whitespace().collect::<Vec<_>>(), ["error_rate", "0.2", "0.4", "service"]);
+
+    for (wrong, status, problem) in [
+        (vec!["--server", "localhost"], 2, "begins with http:// or https://"),
+        (vec!["--server", "http://127.0.0.1:1"], 1, "cannot ask http://127.0.0.1:1"),
+        (vec!["--server", &server, "--token-file", "/no/such"], 2, "there is no token file /no/such"),
+        (vec!["--server", &server, "--store", "postgres://h/d"], 2, "cannot be used with"),
+    ] {
+        let ran = analytics(&[vec!["bans", "list"], wrong].concat());
+        assert_eq!(ran.status, status, "{ran:?}");
+        assert!(ran.errors.contains(problem), "{ran:?}");
+    }
+}
+
+#[test]
+fn a_service_that_wants_a_token_is_asked_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let tokens = folder.path().join("tokens");
+    let served = Served::start(&["--token-file", tokens.to_str().unwrap(), "--listen", "0.0.0.0:0"]);
+    let port = served.address.rsplit(':').next().unwrap();
+    let server = format!("http://127.0.0.1:{port}");
+    let without = analytics(&["bans", "list", "--server", &server]);
+    assert_eq!(without.status, 1, "{without:?}");
+    assert!(without.errors.contains("answered 401") && without.errors.contains("--token-file"), "{without:?}");
+    let with = analytics(&["bans", "list", "--server", &server, "--token-file", tokens.to_str().unwrap()]);
+    assert_eq!((with.status, with.out.as_str()), (0, "no ban runs\n"), "{with:?}");
+}
+
+#[test]
 fn a_webhook_needs_an_address_to_send_to_and_a_key() {
     let key = super::file(&[7; 32], "key");
     let key = key.path.to_str().unwrap();
@@ -167,9 +232,12 @@ struct Served {
 
 impl Served {
     fn start(options: &[&str]) -> Self {
+        let listen: &[&str] =
+            if options.contains(&"--listen") { &[] } else { &["--listen", "127.0.0.1:0"] };
         let mut child = Command::new(BINARY)
             .env_clear()
-            .args(["serve", "--listen", "127.0.0.1:0"])
+            .arg("serve")
+            .args(listen)
             .args(options)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -1,11 +1,9 @@
 //! A POST over HTTP, with TLS where the address says so.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use ureq::tls::{Certificate, RootCerts, TlsConfig};
-
 use super::{Delivery, NoAnswer, WebhookTransport};
+use crate::system::http_agent;
 
 /// POSTs to one address, over TLS 1.2 or 1.3 where it begins with `https://`.
 #[derive(Debug)]
@@ -45,19 +43,7 @@ impl HttpTransport {
         if tls && trusted.is_empty() {
             return Err(InvalidWebhook::NothingTrusted);
         }
-        let roots = trusted.iter().map(|der| Certificate::from_der(der).to_owned()).collect();
-        let config = ureq::Agent::config_builder()
-            .timeout_global(Some(timeout))
-            .max_redirects(0)
-            .http_status_as_error(false)
-            .tls_config(
-                TlsConfig::builder()
-                    .root_certs(RootCerts::Specific(Arc::new(roots)))
-                    .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
-                    .build(),
-            )
-            .build();
-        Ok(Self { agent: config.into(), url })
+        Ok(Self { agent: http_agent(timeout, trusted), url })
     }
 }
 

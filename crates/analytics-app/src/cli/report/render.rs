@@ -1,32 +1,30 @@
 //! A report as text: the same names as in its JSON, figures in a column, rankings as tables.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use analytics_domain::stats::Period;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
 use crate::figures::{dollars, percent, signed};
 use crate::replay::text::{Table, fitted};
-use crate::services::Report;
 
 /// A report as text. Control characters of names are shown escaped, so that data cannot write to a terminal.
-pub(super) fn render(report: &Report) -> Result<String, serde_json::Error> {
+pub(super) fn render(report: &ReportText) -> String {
     let mut out = String::new();
-    let _ = writeln!(out, "{}: {}", report.report, report.rows);
+    let _ = writeln!(out, "{}: {}", fitted(&report.report, 40), fitted(&report.rows, 200));
     let time = |at: chrono::DateTime<chrono::Utc>| at.format("%Y-%m-%d %H:%M:%S").to_string();
-    let period = |period: analytics_domain::stats::Period| {
-        format!("{} to before {} UTC", time(period.from()), time(period.until()))
-    };
-    let _ = writeln!(out, "period {}, days of {}", period(report.period), report.time_zone);
+    let period = |period: Period| format!("{} to before {} UTC", time(period.from()), time(period.until()));
+    let _ = writeln!(out, "period {}, days of {}", period(report.period), fitted(&report.time_zone, 60));
     if let Some(before) = &report.before {
         let _ = writeln!(out, "before {}", period(before.period));
     }
-    for (key, value) in report.filter.parts() {
-        let _ = writeln!(out, "only   {key}={}", fitted(value, 80));
+    for (key, value) in &report.filter {
+        let _ = writeln!(out, "only   {}={}", fitted(key, 40), fitted(value, 80));
     }
-    let data = entries(&Node::of(&report.data)?);
-    let before = report.before.as_ref().map(|before| Node::of(&before.data)).transpose()?;
-    let before = before.as_ref().map(entries);
+    let data = entries(&report.data);
+    let before = report.before.as_ref().map(|before| entries(&before.data));
     figures(&mut out, &data, before.as_deref());
     groups(&mut out, &data, "");
     if let Some(before) = &before {
@@ -36,7 +34,25 @@ pub(super) fn render(report: &Report) -> Result<String, serde_json::Error> {
     if let Some(before) = &before {
         lists(&mut out, before, " before");
     }
-    Ok(out)
+    out
+}
+
+/// A report as it is written as JSON, by this program or by a service.
+#[derive(Debug, Deserialize)]
+pub(super) struct ReportText {
+    report: String,
+    rows: String,
+    period: Period,
+    time_zone: String,
+    filter: BTreeMap<String, String>,
+    data: Node,
+    before: Option<BeforeText>,
+}
+
+#[derive(Debug, Deserialize)]
+struct BeforeText {
+    period: Period,
+    data: Node,
 }
 
 /// Data with their order kept.
@@ -54,10 +70,6 @@ enum Node {
 type Entry = (String, Node);
 
 impl Node {
-    fn of(value: &impl serde::Serialize) -> Result<Self, serde_json::Error> {
-        serde_json::from_str(&serde_json::to_string(value)?)
-    }
-
     const fn is_scalar(&self) -> bool {
         match self {
             Self::Null | Self::Bool(_) | Self::Integer(_) | Self::Number(_) | Self::Text(_) => true,
@@ -241,15 +253,10 @@ mod tests {
 
     #[test]
     fn groups_of_a_row_become_columns() {
-        let row =
-            Node::of(&serde_json::json!([{"w": "24h", "users": {"current": 3, "before": null}}])).unwrap();
+        let row = serde_json::from_str(r#"[{"w": "24h", "users": {"current": 3, "before": null}}]"#).unwrap();
         let Node::List(rows) = row else { panic!("a list") };
         let columns: Vec<String> = flat(&entries(&rows[0])).into_iter().map(|(name, _)| name).collect();
-        assert_eq!(
-            columns,
-            ["users_before", "users", "w"],
-            "a map of this macro is in the order of its keys"
-        );
+        assert_eq!(columns, ["w", "users", "users_before"]);
     }
 
     #[test]
