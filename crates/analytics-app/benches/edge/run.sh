@@ -68,7 +68,9 @@ sed -e "s/EMPTY/$empty/; s|WORK|$work|" "$here/empty.conf" >"$work/empty.conf"
 
 TOKIO_WORKER_THREADS=1 start "$program" serve --listen "127.0.0.1:$decide" --trusted-proxy 127.0.0.1 \
     --mode enforce --capacity 200000
+decider="${running[-1]}"
 start nginx -p "$work" -c "$work/empty.conf" -e "$work/empty.err"
+answerer="${running[-1]}"
 start nginx -p "$work" -c "$work/nginx.conf" -e "$work/nginx.err"
 start haproxy -f "$work/haproxy.cfg" -db
 for port in "$decide" "$limit" "$stick" "$empty" "$asks_empty" "$asks"; do await "$port"; done
@@ -88,6 +90,12 @@ for round in $(seq 0 "$rounds"); do
     # The first round warms up.
     if [ "$round" = 0 ]; then : >"$work/results"; fi
 done
+# The same questions, with whoever is asked on the other processor, beside wrk.
+for pid in "$decider" "$answerer" $(pgrep -P "$answerer"); do taskset -acp 1 "$pid" >/dev/null; done
+for _ in $(seq "$rounds"); do
+    measure "apart-empty" "$asks_empty" /
+    measure "apart-decide" "$asks" /
+done
 
 echo "requests a second, p50 and p99 in ms, share refused; medians of $rounds rounds of ${seconds}s"
 sort -k1,1 -k2,2n "$work/results" | awk '
@@ -99,6 +107,7 @@ sort -k1,1 -k2,2n "$work/results" | awk '
         printf "decide / limit_req: %.2f\n", of["decide"] / of["nginx-limit_req"]
         printf "decide / stick table: %.2f\n", of["decide"] / of["haproxy-stick-table"]
         printf "auth_request with decide / with an empty answer: %.2f\n", of["auth_request-decide"] / of["auth_request-empty"]
+        printf "the same with whoever is asked on the other processor: %.2f\n", of["apart-decide"] / of["apart-empty"]
     }'
 
 echo
