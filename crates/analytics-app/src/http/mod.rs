@@ -110,16 +110,20 @@ pub fn router(service: &Arc<Service>) -> Router {
         .merge(dashboard::router(Arc::new(dashboard::Dashboard::of(service))))
 }
 
-/// Adds what every answer has: browsers are told to take nothing for what it is not called, and to frame nothing.
+/// Adds what every answer with content has: browsers are told to take nothing for what it is not called, and to frame
+/// nothing. A proxy that asks for a decision reads neither.
 fn with_safe_headers(mut response: Response) -> Response {
     let headers = response.headers_mut();
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    if !headers.contains_key(header::CONTENT_TYPE) {
+        return response;
+    }
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
     headers
         .entry(header::CONTENT_SECURITY_POLICY)
         .or_insert(HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"));
-    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     response
 }
 

@@ -100,8 +100,11 @@ impl Sink for RecordedSessions {
         let recorded_at = self.clock.now();
         let rows: Vec<RequestRow> =
             records.iter().flat_map(|record| record.requests.iter().cloned()).collect();
-        for batch in rows.chunks(BATCH) {
-            self.service.requests.insert(batch, recorded_at).await?;
+        // Two at a time: while the store works on one, the other is on its way.
+        for batches in rows.chunks(2 * BATCH) {
+            let (one, other) = batches.split_at(batches.len().min(BATCH));
+            let insert = |batch| self.service.requests.insert(batch, recorded_at);
+            tokio::try_join!(insert(one), insert(other))?;
         }
         let mut new = 0;
         for batch in records.chunks(BATCH) {
