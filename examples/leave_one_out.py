@@ -47,8 +47,8 @@ def main():
     binary, a_log, a_labels, b_log, b_labels = sys.argv[1:6]
     folder = tempfile.mkdtemp()
     path = lambda name: os.path.join(folder, name)  # noqa: E731
-    a, b = export(binary, a_log, a_labels, path("a.parquet")), export(binary, b_log, b_labels, path("b.parquet"))
-    card = train.card_of(path("a.parquet"))
+    a, b = export(binary, a_log, a_labels, path("a.csv")), export(binary, b_log, b_labels, path("b.csv"))
+    card = train.card_of(path("a.csv"))
     names = [feature["name"] for feature in card["features"] if feature["known"] == "deciding"]
     y, v = (a["label"] == "bot").to_numpy().astype(int), (b["label"] == "bot").to_numpy().astype(int)
     x, u = train.matrix(a, names), train.matrix(b, names)
@@ -69,7 +69,7 @@ def main():
         model = path("model.txt")
         train.save_trees(booster, names, card["catalogue"], card["zone_minutes"], model)
         p = booster.predict(u)
-        joint = export(binary, b_log, b_labels, path("c.parquet"), model)
+        joint = export(binary, b_log, b_labels, path("c.csv"), model)
         joint = joint.iloc[np.argsort([order[session] for session in joint["session_id"]])]
         both = joint["detector_class"].isin(BOTS).to_numpy().astype(int)
         both_score = joint["detector_score"].to_numpy()
