@@ -172,7 +172,9 @@ impl<'a> Bench<'a> {
         // A connection tells the server what it did when it ends.
         let mut committed = self.committed();
         for _ in 0..50 {
-            std::thread::sleep(std::time::Duration::from_millis(100));
+            self.runtime.block_on(async {
+                tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            });
             committed = self.committed();
         }
         (f64::from(i32::try_from(committed - before).unwrap()) / requests as f64, offer)

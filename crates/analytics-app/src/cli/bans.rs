@@ -67,19 +67,16 @@ pub(super) fn run(command: &BansCommand, out: &mut dyn Write) -> Result<(), CliE
 
 fn list(args: &ListArgs, out: &mut dyn Write) -> Result<(), CliError> {
     let limit = BatchLimit::new(args.limit).map_err(CliError::usage)?;
-    let (bans, more) = match args.server.open()? {
-        Some(server) => {
-            let page: Page = server::read(&server.get("/v1/bans", &[("limit", args.limit.to_string())])?)?;
-            (page.bans, page.next.is_some())
-        }
-        None => {
-            let opened = args.store.open()?;
-            // Which bans run depends on no policy.
-            let reputation = opened.reputation(&crate::config::Settings::default())?;
-            let page = opened.runtime.block_on(reputation.running_bans(PageRequest::first(limit)));
-            let page = page.map_err(CliError::failed)?;
-            (page.items, page.next.is_some())
-        }
+    let (bans, more) = if let Some(server) = args.server.open()? {
+        let page: Page = server::read(&server.get("/v1/bans", &[("limit", args.limit.to_string())])?)?;
+        (page.bans, page.next.is_some())
+    } else {
+        let opened = args.store.open()?;
+        // Which bans run depends on no policy.
+        let reputation = opened.reputation(&crate::config::Settings::default())?;
+        let page = opened.runtime.block_on(reputation.running_bans(PageRequest::first(limit)));
+        let page = page.map_err(CliError::failed)?;
+        (page.items, page.next.is_some())
     };
     if args.format == Format::Json {
         return write_json(out, &bans);
@@ -93,22 +90,19 @@ fn list(args: &ListArgs, out: &mut dyn Write) -> Result<(), CliError> {
 
 fn clear(args: &ClearArgs, out: &mut dyn Write) -> Result<(), CliError> {
     let operator = args.operator.operator()?;
-    let bans = match args.server.open()? {
-        Some(server) => {
-            let (change, path) = match args.subject {
-                BanSubject::Network(network) => {
-                    (Change::Delete, format!("/v1/bans/{}", network.to_string().replace('/', "%2F")))
-                }
-                BanSubject::Fingerprint(hash) => (Change::Post, format!("/v1/fingerprints/{hash}/clear")),
-            };
-            server::read::<Page>(&server.change(change, &path, None, Some(&args.operator))?)?.bans
-        }
-        None => {
-            let settings = args.policy.read()?;
-            let opened = args.store.open()?;
-            let service = moderation(&opened, opened.reputation(&settings)?)?;
-            opened.runtime.block_on(service.free(args.subject, &operator)).map_err(CliError::failed)?
-        }
+    let bans = if let Some(server) = args.server.open()? {
+        let (change, path) = match args.subject {
+            BanSubject::Network(network) => {
+                (Change::Delete, format!("/v1/bans/{}", network.to_string().replace('/', "%2F")))
+            }
+            BanSubject::Fingerprint(hash) => (Change::Post, format!("/v1/fingerprints/{hash}/clear")),
+        };
+        server::read::<Page>(&server.change(change, &path, None, Some(&args.operator))?)?.bans
+    } else {
+        let settings = args.policy.read()?;
+        let opened = args.store.open()?;
+        let service = moderation(&opened, opened.reputation(&settings)?)?;
+        opened.runtime.block_on(service.free(args.subject, &operator)).map_err(CliError::failed)?
     };
     match args.format {
         Format::Json => write_json(out, &bans),

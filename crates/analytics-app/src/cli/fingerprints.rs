@@ -74,18 +74,15 @@ pub(super) fn run(command: &FingerprintsCommand, out: &mut dyn Write) -> Result<
 
 fn list(args: &ListArgs, out: &mut dyn Write) -> Result<(), CliError> {
     let limit = BatchLimit::new(args.limit).map_err(CliError::usage)?;
-    let (listed, more) = match args.server.open()? {
-        Some(server) => {
-            let text = server.get("/v1/fingerprints", &[("limit", args.limit.to_string())])?;
-            let page: Page = server::read(&text)?;
-            (page.fingerprints, page.next.is_some())
-        }
-        None => {
-            let settings = args.policy.read()?;
-            let opened = args.store.open()?;
-            let reputation = opened.reputation(&settings)?;
-            opened.runtime.block_on(first(&reputation, limit)).map_err(CliError::failed)?
-        }
+    let (listed, more) = if let Some(server) = args.server.open()? {
+        let text = server.get("/v1/fingerprints", &[("limit", args.limit.to_string())])?;
+        let page: Page = server::read(&text)?;
+        (page.fingerprints, page.next.is_some())
+    } else {
+        let settings = args.policy.read()?;
+        let opened = args.store.open()?;
+        let reputation = opened.reputation(&settings)?;
+        opened.runtime.block_on(first(&reputation, limit)).map_err(CliError::failed)?
     };
     if args.format == Format::Json {
         return write_json(out, &listed);
@@ -151,18 +148,15 @@ async fn first(
 
 fn flag(args: &ChangeArgs, out: &mut dyn Write) -> Result<(), CliError> {
     let operator = args.operator.operator()?;
-    let report: FingerprintReputation = match args.server.open()? {
-        Some(server) => {
-            let path = format!("/v1/fingerprints/{}/flag", args.fingerprint);
-            server::read(&server.change(Change::Post, &path, None, Some(&args.operator))?)?
-        }
-        None => {
-            let settings = args.policy.read()?;
-            let opened = args.store.open()?;
-            let service = moderation(&opened, opened.reputation(&settings)?)?;
-            let flagged = opened.runtime.block_on(service.flag(args.fingerprint, &operator));
-            flagged.map_err(CliError::failed)?.ok_or_else(|| unseen(args.fingerprint))?
-        }
+    let report: FingerprintReputation = if let Some(server) = args.server.open()? {
+        let path = format!("/v1/fingerprints/{}/flag", args.fingerprint);
+        server::read(&server.change(Change::Post, &path, None, Some(&args.operator))?)?
+    } else {
+        let settings = args.policy.read()?;
+        let opened = args.store.open()?;
+        let service = moderation(&opened, opened.reputation(&settings)?)?;
+        let flagged = opened.runtime.block_on(service.flag(args.fingerprint, &operator));
+        flagged.map_err(CliError::failed)?.ok_or_else(|| unseen(args.fingerprint))?
     };
     match args.format {
         Format::Json => write_json(out, &report),
@@ -175,19 +169,16 @@ fn flag(args: &ChangeArgs, out: &mut dyn Write) -> Result<(), CliError> {
 
 fn clear(args: &ChangeArgs, out: &mut dyn Write) -> Result<(), CliError> {
     let operator = args.operator.operator()?;
-    let cleared: Cleared = match args.server.open()? {
-        Some(server) => {
-            let path = format!("/v1/fingerprints/{}/clear", args.fingerprint);
-            server::read(&server.change(Change::Post, &path, None, Some(&args.operator))?)?
-        }
-        None => {
-            let settings = args.policy.read()?;
-            let opened = args.store.open()?;
-            let service = moderation(&opened, opened.reputation(&settings)?)?;
-            let cleared = opened.runtime.block_on(service.clear(args.fingerprint, &operator));
-            let cleared = cleared.map_err(CliError::failed)?.ok_or_else(|| unseen(args.fingerprint))?;
-            Cleared { before: Some(cleared.before), after: Some(cleared.after), bans: cleared.bans }
-        }
+    let cleared: Cleared = if let Some(server) = args.server.open()? {
+        let path = format!("/v1/fingerprints/{}/clear", args.fingerprint);
+        server::read(&server.change(Change::Post, &path, None, Some(&args.operator))?)?
+    } else {
+        let settings = args.policy.read()?;
+        let opened = args.store.open()?;
+        let service = moderation(&opened, opened.reputation(&settings)?)?;
+        let cleared = opened.runtime.block_on(service.clear(args.fingerprint, &operator));
+        let cleared = cleared.map_err(CliError::failed)?.ok_or_else(|| unseen(args.fingerprint))?;
+        Cleared { before: Some(cleared.before), after: Some(cleared.after), bans: cleared.bans }
     };
     if args.format == Format::Json {
         return write_json(out, &cleared);

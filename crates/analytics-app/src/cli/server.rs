@@ -138,7 +138,7 @@ pub(super) fn read<T: DeserializeOwned>(text: &str) -> Result<T, CliError> {
 }
 
 /// A report over months may take this long.
-const TIMEOUT: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// No answer is larger: an explanation lists 10,000 requests at most.
 const MOST_BYTES: u64 = 64 << 20;

@@ -20,7 +20,9 @@ impl LiveTraffic {
     /// second, off the request path. Answers what ended and began, for whoever counts.
     pub fn tell(&self, now: DateTime<Utc>) -> Output<Option<Arc<LiveSession>>> {
         let waiting = std::mem::take(&mut *self.waiting.lock());
-        waiting.into_iter().for_each(|record| self.offer(record));
+        for record in waiting {
+            self.offer(record);
+        }
         self.traffic.advance(now);
         let out = self.traffic.take_output();
         for ended in &out.ended {

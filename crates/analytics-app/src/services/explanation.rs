@@ -239,8 +239,13 @@ mod tests {
         assert_eq!(
             sums,
             [
-                CategorySum { category: "volume", points: cap + 5.0, cap: Some(cap), counted: cap },
-                CategorySum { category: "timing", points: 2.0, cap: Some(timing), counted: 2.0 },
+                CategorySum {
+                    category: "volume".to_owned(),
+                    points: cap + 5.0,
+                    cap: Some(cap),
+                    counted: cap
+                },
+                CategorySum { category: "timing".to_owned(), points: 2.0, cap: Some(timing), counted: 2.0 },
             ]
         );
     }

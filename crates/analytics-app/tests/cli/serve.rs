@@ -26,7 +26,7 @@ fn the_demonstration_has_real_figures_at_once() {
         person["sessions"].as_array().unwrap().iter().filter(|session| session["engagement_events"] != 0);
     assert!(told.count() > 50, "{person}");
     let usage = served.read("/v1/reports/provider-usage");
-    assert_eq!(usage["data"][0]["provider"], "acme", "{usage}");
+    assert_eq!(usage["data"]["models"][0]["provider"], "acme", "{usage}");
     let anomalies = served.read("/v1/anomaly/events");
     assert!(!anomalies["events"].as_array().unwrap().is_empty(), "{anomalies}");
 }
@@ -34,9 +34,9 @@ fn the_demonstration_has_real_figures_at_once() {
 #[test]
 fn commands_ask_a_running_service() {
     let served = Served::start(&["--demo"]);
-    let server = format!("http://{}/", served.address);
+    let url = format!("http://{}/", served.address);
     let ask = |args: &[&str]| {
-        let ran = analytics(&[args, &["--server", &server]].concat());
+        let ran = analytics(&[args, &["--server", &url]].concat());
         assert_eq!((ran.status, ran.errors.as_str()), (0, ""), "{args:?}: {ran:?}");
         ran.out
     };
@@ -57,12 +57,16 @@ fn commands_ask_a_running_service() {
     let labelled = ask(&["label", "set", id, "bot", "--by", "ann", "--reason", "seen it"]);
     assert_eq!(labelled, format!("labelled {id} bot (manual, confidence 100)\n"));
     let audit = &served.read(&format!("/v1/sessions/{id}/explain"))["kept"]["audit"][0];
-    assert_eq!((audit["actor"].as_str(), audit["reason"].as_str()), (Some("ann"), Some("seen it")), "{audit}");
+    assert_eq!(
+        (audit["actor"].as_str(), audit["reason"].as_str()),
+        (Some("ann"), Some("seen it")),
+        "{audit}"
+    );
 
     assert_eq!(ask(&["bans", "list"]), "no ban runs\n");
     assert_eq!(json(&["bans", "list"]), serde_json::json!([]));
     assert!(ask(&["fingerprints", "list"]).contains("no fingerprint is of high risk"));
-    let unseen = analytics(&["fingerprints", "flag", fingerprint, "--server", &server]);
+    let unseen = analytics(&["fingerprints", "flag", fingerprint, "--server", &url]);
     assert_eq!(unseen.status, 1, "{unseen:?}");
     assert!(unseen.errors.contains("was never seen"), "{unseen:?}");
     ask(&["thresholds", "set", "error_rate", "--warning", "0.2", "--critical", "0.4"]);
@@ -73,8 +77,8 @@ fn commands_ask_a_running_service() {
     for (wrong, status, problem) in [
         (vec!["--server", "localhost"], 2, "begins with http:// or https://"),
         (vec!["--server", "http://127.0.0.1:1"], 1, "cannot ask http://127.0.0.1:1"),
-        (vec!["--server", &server, "--token-file", "/no/such"], 2, "there is no token file /no/such"),
-        (vec!["--server", &server, "--store", "postgres://h/d"], 2, "cannot be used with"),
+        (vec!["--server", &url, "--token-file", "/no/such"], 2, "there is no token file /no/such"),
+        (vec!["--server", &url, "--store", "postgres://h/d"], 2, "cannot be used with"),
     ] {
         let ran = analytics(&[vec!["bans", "list"], wrong].concat());
         assert_eq!(ran.status, status, "{ran:?}");
@@ -88,11 +92,14 @@ fn a_service_that_wants_a_token_is_asked_with_it() {
     let tokens = folder.path().join("tokens");
     let served = Served::start(&["--token-file", tokens.to_str().unwrap(), "--listen", "0.0.0.0:0"]);
     let port = served.address.rsplit(':').next().unwrap();
-    let server = format!("http://127.0.0.1:{port}");
-    let without = analytics(&["bans", "list", "--server", &server]);
+    let url = format!("http://127.0.0.1:{port}");
+    let without = analytics(&["bans", "list", "--server", &url]);
     assert_eq!(without.status, 1, "{without:?}");
-    assert!(without.errors.contains("answered 401") && without.errors.contains("--token-file"), "{without:?}");
-    let with = analytics(&["bans", "list", "--server", &server, "--token-file", tokens.to_str().unwrap()]);
+    assert!(
+        without.errors.contains("answered 401") && without.errors.contains("--token-file"),
+        "{without:?}"
+    );
+    let with = analytics(&["bans", "list", "--server", &url, "--token-file", tokens.to_str().unwrap()]);
     assert_eq!((with.status, with.out.as_str()), (0, "no ban runs\n"), "{with:?}");
 }
 
@@ -232,8 +239,7 @@ struct Served {
 
 impl Served {
     fn start(options: &[&str]) -> Self {
-        let listen: &[&str] =
-            if options.contains(&"--listen") { &[] } else { &["--listen", "127.0.0.1:0"] };
+        let listen: &[&str] = if options.contains(&"--listen") { &[] } else { &["--listen", "127.0.0.1:0"] };
         let mut child = Command::new(BINARY)
             .env_clear()
             .arg("serve")

@@ -62,6 +62,7 @@ impl WebhookTransport for HttpTransport {
 mod tests {
     use std::io::{Read, Write};
     use std::net::{TcpListener, TcpStream};
+    use std::sync::Arc;
     use std::thread::JoinHandle;
 
     use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};

@@ -78,7 +78,7 @@ fn read(
             hidden_time_ms: Some(stayed - visible),
             focus_time_ms: Some(visible * 0.9),
             time_to_first_scroll_ms: Some(visible * chance.between(0.02, 0.2)),
-            time_to_first_interaction_ms: (clicks > 0.0).then(|| visible * 0.3),
+            time_to_first_interaction_ms: (clicks > 0.0).then_some(visible * 0.3),
             max_scroll_depth: Some(depth),
             scroll_velocity_avg: Some(chance.between(150.0, 1_200.0)),
             scroll_direction_changes: Some(chance.between(0.0, 9.0).trunc()),
