@@ -200,34 +200,41 @@ impl AnalyticsQueryRepository for PostgresReports {
         limit: BatchLimit,
     ) -> Result<ErrorCounts, StoreError> {
         let (parts, (first, past)) = (Parts::of(filter), ids_of(period));
-        // One pass over the requests of the period: by audience, by status and audience, and by path.
+        // One pass over the requests of the period counts what is alike, so that little is left to count by audience, by
+        // status and audience, and by path.
         let rows = sqlx::query!(
             r#"WITH seen AS MATERIALIZED (
-                SELECT r.path, r.status, r.decision = 'refused' AS refused,
-                    r.decision <> 'refused' AND coalesce(r.status BETWEEN 400 AND 499, false) AS client_error,
-                    r.decision <> 'refused' AND coalesce(r.status BETWEEN 500 AND 599, false) AS server_error,
-                    CASE WHEN s.class = 'ai_agent' THEN 2 WHEN s.class IN ('bot', 'declared_bot') THEN 1 ELSE 0 END
-                        AS audience
-                FROM requests AS r LEFT JOIN user_sessions AS s USING (session_id)
-                WHERE r.request_id >= $1 AND r.request_id < $2 AND r.at >= $3 AND r.at < $4
-                  AND ($5::text IS NULL OR s.class = $5) AND ($6::text IS NULL OR s.channel = $6)
-                  AND ($7::text IS NULL OR coalesce(s.utm_source, s.referrer_host) = $7)
-                  AND ($8::text IS NULL OR s.device_type = $8) AND ($9::text IS NULL OR s.browser = $9)
-                  AND ($10::text IS NULL OR s.os = $10) AND ($11::text IS NULL OR s.country = $11)
-                  AND ($12::text IS NULL OR s.user_id = $12)
+                SELECT CASE WHEN client_error OR server_error THEN path END AS path, status, refused, client_error,
+                    server_error, audience, count(*) AS requests
+                FROM (
+                    SELECT r.path, r.status, r.decision = 'refused' AS refused,
+                        r.decision <> 'refused' AND coalesce(r.status BETWEEN 400 AND 499, false) AS client_error,
+                        r.decision <> 'refused' AND coalesce(r.status BETWEEN 500 AND 599, false) AS server_error,
+                        CASE WHEN s.class = 'ai_agent' THEN 2 WHEN s.class IN ('bot', 'declared_bot') THEN 1 ELSE 0 END
+                            AS audience
+                    FROM requests AS r LEFT JOIN user_sessions AS s USING (session_id)
+                    WHERE r.request_id >= $1 AND r.request_id < $2 AND r.at >= $3 AND r.at < $4
+                      AND ($5::text IS NULL OR s.class = $5) AND ($6::text IS NULL OR s.channel = $6)
+                      AND ($7::text IS NULL OR coalesce(s.utm_source, s.referrer_host) = $7)
+                      AND ($8::text IS NULL OR s.device_type = $8) AND ($9::text IS NULL OR s.browser = $9)
+                      AND ($10::text IS NULL OR s.os = $10) AND ($11::text IS NULL OR s.country = $11)
+                      AND ($12::text IS NULL OR s.user_id = $12)
+                ) AS request
+                GROUP BY 1, 2, 3, 4, 5, 6
             ), paths AS (
-                SELECT path, count(*) FILTER (WHERE client_error) AS client_errors,
-                    count(*) FILTER (WHERE server_error) AS server_errors
+                SELECT path, coalesce(sum(requests) FILTER (WHERE client_error), 0)::bigint AS client_errors,
+                    coalesce(sum(requests) FILTER (WHERE server_error), 0)::bigint AS server_errors
                 FROM seen WHERE client_error OR server_error
-                GROUP BY path ORDER BY count(*) DESC, path LIMIT $13
+                GROUP BY path ORDER BY sum(requests) DESC, path LIMIT $13
             )
-            SELECT audience AS "audience?", NULL::int AS "status?", NULL::text AS "path?", count(*) AS "requests!",
-                count(*) FILTER (WHERE client_error) AS "client_errors!",
-                count(*) FILTER (WHERE server_error) AS "server_errors!",
-                count(*) FILTER (WHERE refused) AS "refused!"
+            SELECT audience AS "audience?", NULL::int AS "status?", NULL::text AS "path?",
+                sum(requests)::bigint AS "requests!",
+                coalesce(sum(requests) FILTER (WHERE client_error), 0)::bigint AS "client_errors!",
+                coalesce(sum(requests) FILTER (WHERE server_error), 0)::bigint AS "server_errors!",
+                coalesce(sum(requests) FILTER (WHERE refused), 0)::bigint AS "refused!"
             FROM seen GROUP BY audience
             UNION ALL
-            SELECT audience, status, NULL, count(*), 0, 0, 0 FROM seen WHERE client_error OR server_error
+            SELECT audience, status, NULL, sum(requests)::bigint, 0, 0, 0 FROM seen WHERE client_error OR server_error
             GROUP BY audience, status
             UNION ALL
             SELECT NULL, NULL, path, 0, client_errors, server_errors, 0 FROM paths"#,
