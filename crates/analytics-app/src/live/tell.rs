@@ -32,7 +32,8 @@ impl LiveTraffic {
             moved.max_level = moved.max_level.max(ended.session.max_level);
             moved.last_activity_at = moved.last_activity_at.max(whole(ended.session.last));
             moved.verdict = Some(verdict_of(&ended.verdict, session.declared.clone()));
-            if moved.listed {
+            // A session of which no row is kept has nothing to tell.
+            if moved.listed || moved.began.is_some() && moved.counters.requests == 0 {
                 continue;
             }
             moved.listed = self.has_room_to_tell();

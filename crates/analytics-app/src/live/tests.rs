@@ -6,7 +6,7 @@ use std::sync::Arc;
 use analytics_domain::detector::Class;
 use analytics_domain::ids::SessionId;
 use analytics_domain::request::{AddressPolicy, RawRequest, RequestPolicy};
-use analytics_domain::session::{EndReason, Text};
+use analytics_domain::session::{AnalyticsSession, EndReason, Text};
 use analytics_domain::throttle::{Mode, ThrottleLevel, ThrottlePolicy, ThrottleSettings};
 use analytics_domain::visit::VisitPolicy;
 use analytics_ports::ids::SequentialIds;
@@ -173,16 +173,7 @@ async fn what_finds_the_queue_full_is_told_a_second_later() {
     let ids: Vec<_> =
         (0..100).map(|_| bench.visit("203.0.113.7", "curl/8.5.0", "/wp-login.php", 0)).collect();
     assert_eq!(bench.live.counters().records_delayed, 0);
-    let mut seconds = 0;
-    loop {
-        seconds += 1;
-        bench.live.tell(at(seconds));
-        if bench.live.untold() == 0 {
-            break;
-        }
-        assert!(seconds < 100, "{} records wait for ever", bench.live.untold());
-        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
-    }
+    let seconds = bench.tell_all().await;
     let counters = bench.live.counters();
     assert!(counters.records_delayed > 0 && counters.records_dropped == 0, "{counters:?}");
     let kept = bench.kept_after(at(seconds)).await;
@@ -191,6 +182,23 @@ async fn what_finds_the_queue_full_is_told_a_second_later() {
     let page = PageRequest::first(BatchLimit::new(100).unwrap());
     let events = kept.stores.events.list_by_session(session.id, page).await.unwrap();
     assert!(!events.items.is_empty(), "changes of level were lost");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_of_which_no_row_is_kept_is_not_kept_either() {
+    let small = QueuePolicy { capacity: 1, ..QueuePolicy::default() };
+    let bench = Bench::with(VisitPolicy::default(), LivePolicy::default(), small);
+    let kept = bench.visit("203.0.113.7", FIREFOX, "/", 0);
+    let dropped = bench.visit("203.0.113.8", FIREFOX, "/", 0);
+    assert_eq!(bench.live.counters().rows_dropped, 1);
+    for id in [kept, dropped] {
+        assert!(bench.live.end(id, EndReason::Revoked, at(1)));
+    }
+    let seconds = bench.tell_all().await;
+    let stored = bench.kept_after(at(seconds)).await;
+    let first = PageRequest::first(BatchLimit::new(10).unwrap());
+    let sessions = stored.stores.sessions.list(&SessionFilter::default(), first).await.unwrap().items;
+    assert_eq!(sessions.iter().map(AnalyticsSession::id).collect::<Vec<_>>(), [kept]);
 }
 
 #[tokio::test]
@@ -258,6 +266,18 @@ impl Bench {
         let id = decided.session;
         self.live.answered(decided.pending, Answer { status: Some(200), ..Answer::default() }, at(second));
         id
+    }
+
+    /// Tells once a second until all is told; answers how many seconds that took.
+    async fn tell_all(&self) -> i64 {
+        for second in 1..100 {
+            self.live.tell(at(second));
+            if self.live.untold() == 0 {
+                return second;
+            }
+            tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        }
+        panic!("{} records wait for ever", self.live.untold());
     }
 
     async fn kept_after(self, now: DateTime<Utc>) -> Kept {

@@ -2,7 +2,7 @@
 //!
 //! The text is lines of `key=value`: a head, one block a tree, `end of trees`. A tree has inner nodes, numbered from its
 //! root 0, and leaves; a child of an inner node is one of a greater number, or `−1 − leaf`. What a node does with a number
-//! is in `Tree::NumericalDecision` of LightGBM's `tree.h`, which [`Node::goes_left`] follows.
+//! is in `Tree::NumericalDecision` of LightGBM's `tree.h`, which [`Node::next`] follows.
 
 use alloc::collections::BTreeMap;
 use alloc::format;
@@ -28,9 +28,8 @@ pub(super) struct Trees {
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Node {
     threshold: f64,
-    /// An inner node, or `!leaf`.
-    left: i32,
-    right: i32,
+    /// To the right and to the left: an inner node, or `!leaf`.
+    below: [i32; 2],
     feature: u16,
     missing: Missing,
     missing_left: bool,
@@ -202,8 +201,7 @@ impl Trees {
             }
             self.nodes.push(Node {
                 threshold: thresholds[node],
-                left: child(node, left[node])?,
-                right: child(node, right[node])?,
+                below: [child(node, right[node])?, child(node, left[node])?],
                 feature: split[node] as u16,
                 missing: match decisions[node] >> 2 & 3 {
                     0 => Missing::Nothing,
@@ -220,17 +218,22 @@ impl Trees {
     }
 
     pub(super) fn log_odds(&self, row: &[f64]) -> f64 {
-        let sum: f64 = self.roots.iter().map(|&root| self.leaf(root, row)).sum();
-        sum * self.factor
-    }
-
-    fn leaf(&self, root: i32, row: &[f64]) -> f64 {
-        let mut at = root;
-        while at >= 0 {
-            let node = &self.nodes[at as usize];
-            at = if node.goes_left(row[usize::from(node.feature)]) { node.left } else { node.right };
+        let mut sum = 0.0;
+        // Several trees step together: what one waits for, the others do not need.
+        for roots in self.roots.chunks(TOGETHER) {
+            let mut places = [!0; TOGETHER];
+            places[..roots.len()].copy_from_slice(roots);
+            while places.iter().any(|&at| at >= 0) {
+                for at in &mut places {
+                    let next = self.nodes[(*at).max(0) as usize].next(row);
+                    *at = if *at < 0 { *at } else { next };
+                }
+            }
+            for &at in &places[..roots.len()] {
+                sum += self.leaves[!at as usize];
+            }
         }
-        self.leaves[!at as usize]
+        sum * self.factor
     }
 
     pub(super) fn contributions(&self, row: &[f64], by: &mut [f64]) {
@@ -239,7 +242,7 @@ impl Trees {
             while at >= 0 {
                 let node = &self.nodes[at as usize];
                 let before = self.value(at);
-                at = if node.goes_left(row[usize::from(node.feature)]) { node.left } else { node.right };
+                at = node.next(row);
                 by[usize::from(node.feature)] += (self.value(at) - before) * self.factor;
             }
         }
@@ -251,20 +254,20 @@ impl Trees {
 }
 
 impl Node {
-    fn goes_left(&self, number: f64) -> bool {
-        let (number, missing) = match self.missing {
-            Missing::Nan => (number, number.is_nan()),
-            Missing::Zero => {
-                let number = if number.is_nan() { 0.0 } else { number };
-                (number, number.abs() <= ZERO)
-            }
-            Missing::Nothing => (if number.is_nan() { 0.0 } else { number }, false),
-        };
-        if missing { self.missing_left } else { number <= self.threshold }
+    /// The inner node or `!leaf` below. Nothing here branches: which way a session goes cannot be foretold.
+    fn next(&self, row: &[f64]) -> i32 {
+        let number = row[usize::from(self.feature)];
+        let value = if number.is_nan() { 0.0 } else { number };
+        let missing = (self.missing == Missing::Nan) & number.is_nan()
+            | (self.missing == Missing::Zero) & (value.abs() <= ZERO);
+        let left = missing & self.missing_left | !missing & (value <= self.threshold);
+        self.below[usize::from(left)]
     }
 }
 
 /// `kZeroThreshold` of LightGBM, a number of 32 bits there.
 const ZERO: f64 = 1e-35_f32 as f64;
+/// Trees that step together.
+const TOGETHER: usize = 8;
 const MOST_TREES: usize = 10_000;
 const MOST_LEAVES: usize = 65_536;
