@@ -254,13 +254,14 @@ impl Trees {
 }
 
 impl Node {
-    /// The inner node or `!leaf` below. Nothing here branches: which way a session goes cannot be foretold.
+    /// The inner node or `!leaf` below. Which way a session goes cannot be foretold, so the places are chosen, not branched
+    /// to.
     fn next(&self, row: &[f64]) -> i32 {
         let number = row[usize::from(self.feature)];
         let value = if number.is_nan() { 0.0 } else { number };
         let missing = (self.missing == Missing::Nan) & number.is_nan()
             | (self.missing == Missing::Zero) & (value.abs() <= ZERO);
-        let left = missing & self.missing_left | !missing & (value <= self.threshold);
+        let left = if missing { self.missing_left } else { value <= self.threshold };
         self.below[usize::from(left)]
     }
 }
