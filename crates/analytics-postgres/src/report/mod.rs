@@ -244,6 +244,41 @@ macro_rules! sessions {
     };
 }
 
+/// The requests of a period that a filter lets through, beside their sessions and with their audience, within a query
+/// that begins before and goes on behind; `$1` to `$12` are taken.
+macro_rules! requests {
+    ($head:tt, $tail:tt, $period:expr, $parts:expr $(, $argument:expr)* $(,)?) => {{
+        let (first, past) = ids_of($period);
+        sqlx::query!(
+            $head
+                + r#"
+                    CASE WHEN s.class = 'ai_agent' THEN 2 WHEN s.class IN ('bot', 'declared_bot') THEN 1 ELSE 0 END
+                        AS audience
+                FROM requests AS r LEFT JOIN user_sessions AS s USING (session_id)
+                WHERE r.request_id >= $1 AND r.request_id < $2 AND r.at >= $3 AND r.at < $4
+                  AND ($5::text IS NULL OR s.class = $5) AND ($6::text IS NULL OR s.channel = $6)
+                  AND ($7::text IS NULL OR coalesce(s.utm_source, s.referrer_host) = $7)
+                  AND ($8::text IS NULL OR s.device_type = $8) AND ($9::text IS NULL OR s.browser = $9)
+                  AND ($10::text IS NULL OR s.os = $10) AND ($11::text IS NULL OR s.country = $11)
+                  AND ($12::text IS NULL OR s.user_id = $12)"#
+                + $tail,
+            first,
+            past,
+            bound($period.from()),
+            bound($period.until()),
+            $parts.class,
+            $parts.channel,
+            $parts.source,
+            $parts.device,
+            $parts.browser,
+            $parts.os,
+            $parts.country,
+            $parts.user
+            $(, $argument)*
+        )
+    }};
+}
+
 /// The AI requests of a period that a filter lets through, counted by two keys; `$1` to `$6` are taken.
 macro_rules! ai_requests {
     ($keys:tt, $tail:tt, $period:expr, $parts:expr $(, $argument:expr)* $(,)?) => {
@@ -300,4 +335,4 @@ macro_rules! runs {
     };
 }
 
-use {ai_requests, runs, sessions};
+use {ai_requests, requests, runs, sessions};

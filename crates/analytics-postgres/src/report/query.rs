@@ -12,7 +12,9 @@ use analytics_domain::stats::{ByAudience, Dimension, Period, ReportFilter};
 use analytics_ports::{AnalyticsQueryRepository, BatchLimit, Entity, StoreError};
 use async_trait::async_trait;
 
-use super::{AiRow, Parts, PostgresReports, SessionsRow, ai_requests, audience, count, name, sessions};
+use super::{
+    AiRow, Parts, PostgresReports, SessionsRow, ai_requests, audience, count, name, requests, sessions,
+};
 use crate::partition::ids_of;
 use crate::read::Row;
 use crate::stamp::bound;
@@ -123,7 +125,7 @@ impl AnalyticsQueryRepository for PostgresReports {
         limit: BatchLimit,
     ) -> Result<Vec<ContentRow>, StoreError> {
         let Some(&widest) = windows.first() else { return Ok(Vec::new()) };
-        let (parts, (first, past)) = (Parts::of(filter), ids_of(widest));
+        let parts = Parts::of(filter);
         let kinds: Vec<&str> = RequestKind::ALL
             .into_iter()
             .filter(|kind| kind.is_page_view())
@@ -131,18 +133,10 @@ impl AnalyticsQueryRepository for PostgresReports {
             .collect();
         let froms: Vec<_> = windows.iter().map(|window| bound(window.from())).collect();
         let untils: Vec<_> = windows.iter().map(|window| bound(window.until())).collect();
-        let rows = sqlx::query!(
+        let rows = requests!(
             r#"WITH viewed AS MATERIALIZED (
-                SELECT r.path, r.at, r.visitor_id,
-                    CASE WHEN s.class = 'ai_agent' THEN 2 WHEN s.class IN ('bot', 'declared_bot') THEN 1 ELSE 0 END
-                        AS audience
-                FROM requests AS r LEFT JOIN user_sessions AS s USING (session_id)
-                WHERE r.request_id >= $1 AND r.request_id < $2 AND r.at >= $3 AND r.at < $4
-                  AND ($5::text IS NULL OR s.class = $5) AND ($6::text IS NULL OR s.channel = $6)
-                  AND ($7::text IS NULL OR coalesce(s.utm_source, s.referrer_host) = $7)
-                  AND ($8::text IS NULL OR s.device_type = $8) AND ($9::text IS NULL OR s.browser = $9)
-                  AND ($10::text IS NULL OR s.os = $10) AND ($11::text IS NULL OR s.country = $11)
-                  AND ($12::text IS NULL OR s.user_id = $12)
+                SELECT r.path, r.at, r.visitor_id,"#,
+            r#"
                   AND r.kind = ANY ($13::text[]) AND r.decision <> 'refused'
             ), ranked AS (
                 SELECT path, count(DISTINCT visitor_id) FILTER (WHERE audience = 0) AS visitors,
@@ -159,18 +153,8 @@ impl AnalyticsQueryRepository for PostgresReports {
             FROM ranked JOIN viewed USING (path) JOIN windows ON at >= from_at AND at < until_at
             GROUP BY ranked.path, ranked.visitors, ranked.place, windows.place, audience
             ORDER BY ranked.place"#,
-            first,
-            past,
-            bound(widest.from()),
-            bound(widest.until()),
-            parts.class,
-            parts.channel,
-            parts.source,
-            parts.device,
-            parts.browser,
-            parts.os,
-            parts.country,
-            parts.user,
+            widest,
+            parts,
             &kinds as &[&str],
             i64::from(limit.get()),
             &froms,
@@ -199,26 +183,18 @@ impl AnalyticsQueryRepository for PostgresReports {
         filter: &ReportFilter,
         limit: BatchLimit,
     ) -> Result<ErrorCounts, StoreError> {
-        let (parts, (first, past)) = (Parts::of(filter), ids_of(period));
+        let parts = Parts::of(filter);
         // One pass over the requests of the period counts what is alike, so that little is left to count by audience, by
         // status and audience, and by path.
-        let rows = sqlx::query!(
+        let rows = requests!(
             r#"WITH seen AS MATERIALIZED (
                 SELECT CASE WHEN client_error OR server_error THEN path END AS path, status, refused, client_error,
                     server_error, audience, count(*) AS requests
                 FROM (
                     SELECT r.path, r.status, r.decision = 'refused' AS refused,
                         r.decision <> 'refused' AND coalesce(r.status BETWEEN 400 AND 499, false) AS client_error,
-                        r.decision <> 'refused' AND coalesce(r.status BETWEEN 500 AND 599, false) AS server_error,
-                        CASE WHEN s.class = 'ai_agent' THEN 2 WHEN s.class IN ('bot', 'declared_bot') THEN 1 ELSE 0 END
-                            AS audience
-                    FROM requests AS r LEFT JOIN user_sessions AS s USING (session_id)
-                    WHERE r.request_id >= $1 AND r.request_id < $2 AND r.at >= $3 AND r.at < $4
-                      AND ($5::text IS NULL OR s.class = $5) AND ($6::text IS NULL OR s.channel = $6)
-                      AND ($7::text IS NULL OR coalesce(s.utm_source, s.referrer_host) = $7)
-                      AND ($8::text IS NULL OR s.device_type = $8) AND ($9::text IS NULL OR s.browser = $9)
-                      AND ($10::text IS NULL OR s.os = $10) AND ($11::text IS NULL OR s.country = $11)
-                      AND ($12::text IS NULL OR s.user_id = $12)
+                        r.decision <> 'refused' AND coalesce(r.status BETWEEN 500 AND 599, false) AS server_error,"#,
+            r#"
                 ) AS request
                 GROUP BY 1, 2, 3, 4, 5, 6
             ), paths AS (
@@ -238,18 +214,8 @@ impl AnalyticsQueryRepository for PostgresReports {
             GROUP BY audience, status
             UNION ALL
             SELECT NULL, NULL, path, 0, client_errors, server_errors, 0 FROM paths"#,
-            first,
-            past,
-            bound(period.from()),
-            bound(period.until()),
-            parts.class,
-            parts.channel,
-            parts.source,
-            parts.device,
-            parts.browser,
-            parts.os,
-            parts.country,
-            parts.user,
+            period,
+            parts,
             i64::from(limit.get()),
         );
         let mut counts = ErrorCounts::default();
