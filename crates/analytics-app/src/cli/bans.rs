@@ -6,11 +6,12 @@ use analytics_domain::ids::FingerprintHash;
 use analytics_domain::reputation::{Ban, BanReason, BanSubject};
 use analytics_domain::request::Network;
 use analytics_ports::{BatchLimit, PageRequest};
+use axum::http::Method;
 use clap::Subcommand;
 use serde::Deserialize;
 
 use super::fingerprints::moderation;
-use super::server::{self, Change, ServerArgs};
+use super::server::{self, ServerArgs};
 use super::store::{OperatorArgs, PolicyArgs, StoreArgs, shown};
 use super::{CliError, Format, write_json};
 use crate::replay::text::Table;
@@ -91,17 +92,15 @@ fn list(args: &ListArgs, out: &mut dyn Write) -> Result<(), CliError> {
 fn clear(args: &ClearArgs, out: &mut dyn Write) -> Result<(), CliError> {
     let operator = args.operator.operator()?;
     let bans = if let Some(server) = args.server.open()? {
-        let (change, path) = match args.subject {
+        let (method, path) = match args.subject {
             BanSubject::Network(network) => {
-                (Change::Delete, format!("/v1/bans/{}", network.to_string().replace('/', "%2F")))
+                (Method::DELETE, format!("/v1/bans/{}", network.to_string().replace('/', "%2F")))
             }
-            BanSubject::Fingerprint(hash) => (Change::Post, format!("/v1/fingerprints/{hash}/clear")),
+            BanSubject::Fingerprint(hash) => (Method::POST, format!("/v1/fingerprints/{hash}/clear")),
         };
-        server::read::<Page>(&server.change(change, &path, None, Some(&args.operator))?)?.bans
+        server::read::<Page>(&server.change(method, &path, None, Some(&args.operator))?)?.bans
     } else {
-        let settings = args.policy.read()?;
-        let opened = args.store.open()?;
-        let service = moderation(&opened, opened.reputation(&settings)?)?;
+        let (opened, service) = moderation(&args.store, &args.policy)?;
         opened.runtime.block_on(service.free(args.subject, &operator)).map_err(CliError::failed)?
     };
     match args.format {

@@ -5,16 +5,17 @@ use std::sync::Arc;
 
 use analytics_domain::ids::FingerprintHash;
 use analytics_domain::reputation::{Ban, FingerprintReputation};
-use analytics_ports::{BatchLimit, PageRequest, StoreError};
+use analytics_ports::{BatchLimit, Page, PageRequest};
 use anyhow::anyhow;
+use axum::http::Method;
 use clap::Subcommand;
 use serde::{Deserialize, Serialize};
 
-use super::server::{self, Change, ServerArgs};
-use super::store::{OperatorArgs, PolicyArgs, StoreArgs, shown};
+use super::server::{self, ServerArgs};
+use super::store::{Opened, OperatorArgs, PolicyArgs, StoreArgs, shown};
 use super::{CliError, Format, write_json};
 use crate::replay::text::Table;
-use crate::services::{ModerationService, ReputationService};
+use crate::services::ModerationService;
 use crate::system::{SystemClock, SystemIds};
 
 /// What is done with fingerprints.
@@ -75,14 +76,20 @@ pub(super) fn run(command: &FingerprintsCommand, out: &mut dyn Write) -> Result<
 fn list(args: &ListArgs, out: &mut dyn Write) -> Result<(), CliError> {
     let limit = BatchLimit::new(args.limit).map_err(CliError::usage)?;
     let (listed, more) = if let Some(server) = args.server.open()? {
-        let text = server.get("/v1/fingerprints", &[("limit", args.limit.to_string())])?;
-        let page: Page = server::read(&text)?;
-        (page.fingerprints, page.next.is_some())
+        first(limit, |after| {
+            let mut query = vec![("limit", BatchLimit::default().get().to_string())];
+            query.extend(after.map(|after| ("after", after.to_string())));
+            let page: Listed = server::read(&server.get("/v1/fingerprints", &query)?)?;
+            Ok(Page { items: page.fingerprints, next: page.next })
+        })?
     } else {
         let settings = args.policy.read()?;
         let opened = args.store.open()?;
         let reputation = opened.reputation(&settings)?;
-        opened.runtime.block_on(first(&reputation, limit)).map_err(CliError::failed)?
+        first(limit, |after| {
+            let page = PageRequest { limit: BatchLimit::default(), after };
+            opened.runtime.block_on(reputation.review(page)).map_err(CliError::failed)
+        })?
     };
     if args.format == Format::Json {
         return write_json(out, &listed);
@@ -114,7 +121,7 @@ fn list(args: &ListArgs, out: &mut dyn Write) -> Result<(), CliError> {
 
 /// Fingerprints as a service lists them.
 #[derive(Deserialize)]
-struct Page {
+struct Listed {
     fingerprints: Vec<FingerprintReputation>,
     next: Option<FingerprintHash>,
 }
@@ -128,14 +135,14 @@ struct Cleared {
     bans: Vec<Ban>,
 }
 
-/// The first fingerprints of high risk, and whether there may be more.
-async fn first(
-    reputation: &ReputationService,
+/// The first fingerprints of high risk, and whether there may be more. A page may be short and have a next one.
+fn first(
     limit: BatchLimit,
-) -> Result<(Vec<FingerprintReputation>, bool), StoreError> {
+    page: impl Fn(Option<FingerprintHash>) -> Result<Page<FingerprintReputation, FingerprintHash>, CliError>,
+) -> Result<(Vec<FingerprintReputation>, bool), CliError> {
     let (mut listed, mut after) = (Vec::new(), None);
     loop {
-        let page = reputation.review(PageRequest { limit: BatchLimit::default(), after }).await?;
+        let page = page(after)?;
         listed.extend(page.items);
         after = page.next;
         if after.is_none() || listed.len() > limit.as_usize() {
@@ -150,11 +157,9 @@ fn flag(args: &ChangeArgs, out: &mut dyn Write) -> Result<(), CliError> {
     let operator = args.operator.operator()?;
     let report: FingerprintReputation = if let Some(server) = args.server.open()? {
         let path = format!("/v1/fingerprints/{}/flag", args.fingerprint);
-        server::read(&server.change(Change::Post, &path, None, Some(&args.operator))?)?
+        server::read(&server.change(Method::POST, &path, None, Some(&args.operator))?)?
     } else {
-        let settings = args.policy.read()?;
-        let opened = args.store.open()?;
-        let service = moderation(&opened, opened.reputation(&settings)?)?;
+        let (opened, service) = moderation(&args.store, &args.policy)?;
         let flagged = opened.runtime.block_on(service.flag(args.fingerprint, &operator));
         flagged.map_err(CliError::failed)?.ok_or_else(|| unseen(args.fingerprint))?
     };
@@ -171,11 +176,9 @@ fn clear(args: &ChangeArgs, out: &mut dyn Write) -> Result<(), CliError> {
     let operator = args.operator.operator()?;
     let cleared: Cleared = if let Some(server) = args.server.open()? {
         let path = format!("/v1/fingerprints/{}/clear", args.fingerprint);
-        server::read(&server.change(Change::Post, &path, None, Some(&args.operator))?)?
+        server::read(&server.change(Method::POST, &path, None, Some(&args.operator))?)?
     } else {
-        let settings = args.policy.read()?;
-        let opened = args.store.open()?;
-        let service = moderation(&opened, opened.reputation(&settings)?)?;
+        let (opened, service) = moderation(&args.store, &args.policy)?;
         let cleared = opened.runtime.block_on(service.clear(args.fingerprint, &operator));
         let cleared = cleared.map_err(CliError::failed)?.ok_or_else(|| unseen(args.fingerprint))?;
         Cleared { before: Some(cleared.before), after: Some(cleared.after), bans: cleared.bans }
@@ -194,17 +197,69 @@ fn clear(args: &ChangeArgs, out: &mut dyn Write) -> Result<(), CliError> {
     writeln!(out, "cleared {} ({told}, bans taken back: {bans})", args.fingerprint).map_err(CliError::failed)
 }
 
-/// What is written down is done by this.
+/// The store, and what changes reputations in it and writes that down.
 pub(super) fn moderation(
-    opened: &super::store::Opened,
-    reputation: ReputationService,
-) -> Result<ModerationService, CliError> {
+    store: &StoreArgs,
+    policy: &PolicyArgs,
+) -> Result<(Opened, ModerationService), CliError> {
+    let settings = policy.read()?;
+    let opened = store.open()?;
     let ids = Arc::new(SystemIds::new().map_err(CliError::failed)?);
-    Ok(ModerationService::new(reputation, Arc::clone(&opened.stores.audit), Arc::new(SystemClock), ids))
+    let (reputation, audit) = (opened.reputation(&settings)?, Arc::clone(&opened.stores.audit));
+    Ok((opened, ModerationService::new(reputation, audit, Arc::new(SystemClock), ids)))
 }
 
 fn unseen(fingerprint: FingerprintHash) -> CliError {
     CliError::Failed(anyhow!(
         "nothing is kept of fingerprint {fingerprint}; it was never seen, or not for long"
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use analytics_domain::reputation::FlagSet;
+    use chrono::{DateTime, Utc};
+
+    use super::*;
+
+    #[test]
+    fn pages_that_are_short_or_empty_do_not_end_the_list() {
+        let pages = [(vec![1, 2], Some(3)), (vec![], Some(5)), (vec![6], None)];
+        let asked = std::cell::Cell::new(0_usize);
+        let page = |after: Option<FingerprintHash>| {
+            let at = asked.replace(asked.get() + 1);
+            let expected = at.checked_sub(1).and_then(|before| pages[before].1).map(hash);
+            assert_eq!(after, expected);
+            let items = pages[at].0.iter().copied().map(report).collect();
+            Ok(Page { items, next: pages[at].1.map(hash) })
+        };
+        let of = |limit| {
+            asked.set(0);
+            let (listed, more) = first(BatchLimit::new(limit).unwrap(), page).unwrap();
+            (listed.iter().map(|report| report.hash.as_u128()).collect::<Vec<_>>(), more)
+        };
+        assert_eq!(of(10), (vec![1, 2, 6], false));
+        assert_eq!(of(2), (vec![1, 2], true));
+        assert_eq!(of(1), (vec![1], true));
+    }
+
+    const fn hash(number: u128) -> FingerprintHash {
+        FingerprintHash::from_u128(number)
+    }
+
+    fn report(number: u128) -> FingerprintReputation {
+        FingerprintReputation {
+            hash: hash(number),
+            score: 10.0,
+            flags: FlagSet::default(),
+            recent_incidents: 0,
+            incidents: 0,
+            requests_last_hour: 0,
+            sessions_last_day: 0,
+            first_seen: DateTime::<Utc>::UNIX_EPOCH,
+            last_seen: DateTime::<Utc>::UNIX_EPOCH,
+            banned_until: None,
+            would_ban: false,
+        }
+    }
 }

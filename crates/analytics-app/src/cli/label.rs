@@ -10,10 +10,11 @@ use analytics_domain::label::{LabelClass, LabelSource};
 use analytics_domain::session::Points;
 use analytics_ports::Recorded;
 use anyhow::Context;
+use axum::http::Method;
 use clap::Subcommand;
 use serde_json::json;
 
-use super::server::{Change, ServerArgs};
+use super::server::ServerArgs;
 use super::store::{Opened, OperatorArgs, PolicyArgs, StoreArgs};
 use super::{CliError, Format, write_json};
 use crate::config::Settings;
@@ -89,7 +90,7 @@ fn set(args: &SetArgs, out: &mut dyn Write) -> Result<(), CliError> {
     if let Some(server) = args.server.open()? {
         let body = json!({ "class": class, "source": source, "confidence": confidence.as_f64() });
         let path = format!("/v1/sessions/{session}/label");
-        let answer = server.change(Change::Put, &path, Some(&body), Some(&args.operator))?;
+        let answer = server.change(Method::PUT, &path, Some(&body), Some(&args.operator))?;
         return match args.format {
             Format::Json => writeln!(out, "{answer}"),
             Format::Text => {

@@ -80,7 +80,7 @@ pub(super) fn run(args: &ReportArgs, out: &mut dyn Write) -> Result<(), CliError
     let (from, to) =
         (moment(args.zone, "--from", args.from.as_deref())?, moment(args.zone, "--to", args.to.as_deref())?);
     if let Some(server) = args.server.open()? {
-        let report = asked(args, &server, (from, to))?;
+        let report = asked(args, &server, period_of(from, to, Some(last_month()))?)?;
         return match args.format {
             Format::Json => writeln!(out, "{report}").map_err(CliError::failed),
             Format::Text => show(&report, out),
@@ -91,8 +91,7 @@ pub(super) fn run(args: &ReportArgs, out: &mut dyn Write) -> Result<(), CliError
     let (stores, known) = match (&args.store, args.logs.is_empty()) {
         (Some(url), _) => {
             let stores = runtime.block_on(wiring::connect(url)).map_err(wired)?;
-            let now = SystemClock.now();
-            (stores, Some((now - TimeDelta::days(30), now)))
+            (stores, Some(last_month()))
         }
         (None, false) => replayed(args, &runtime)?,
         (None, true) => {
@@ -129,16 +128,10 @@ fn show(report: &str, out: &mut dyn Write) -> Result<(), CliError> {
 }
 
 /// The report that a running service makes, as JSON.
-fn asked(
-    args: &ReportArgs,
-    server: &Server,
-    (from, to): (Option<DateTime<Utc>>, Option<DateTime<Utc>>),
-) -> Result<String, CliError> {
-    let to = to.unwrap_or_else(|| SystemClock.now());
-    let from = from.unwrap_or_else(|| to - TimeDelta::days(30));
+fn asked(args: &ReportArgs, server: &Server, period: Period) -> Result<String, CliError> {
     let mut query = vec![
-        ("from", from.to_rfc3339()),
-        ("to", to.to_rfc3339()),
+        ("from", period.from().to_rfc3339()),
+        ("to", period.until().to_rfc3339()),
         ("compare", args.compare.to_string()),
         ("zone", args.zone.to_string()),
         ("limit", args.limit.to_string()),
@@ -186,6 +179,12 @@ fn replayed(args: &ReportArgs, runtime: &tokio::runtime::Runtime) -> Result<(Sto
 
 /// The times that a period has where none is given; `None` for logs without a request.
 type Bounds = Option<(DateTime<Utc>, DateTime<Utc>)>;
+
+/// The times that a period has where nothing else is known.
+fn last_month() -> (DateTime<Utc>, DateTime<Utc>) {
+    let now = SystemClock.now();
+    (now - TimeDelta::days(30), now)
+}
 
 fn period_of(
     from: Option<DateTime<Utc>>,

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
+use axum::http::{Method, Request, header};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -28,14 +29,6 @@ pub(super) struct Server {
     agent: ureq::Agent,
     url: String,
     token: Option<String>,
-}
-
-/// What is to be changed, and how.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Change {
-    Post,
-    Put,
-    Delete,
 }
 
 impl ServerArgs {
@@ -77,30 +70,23 @@ impl Server {
     /// What a route answers that changes something, and for whom, where that is written down.
     pub(super) fn change(
         &self,
-        change: Change,
+        method: Method,
         path: &str,
         body: Option<&Value>,
         by: Option<&OperatorArgs>,
     ) -> Result<String, CliError> {
-        let url = format!("{}{path}", self.url);
-        let fields = self.fields(by);
-        let mut asked = match change {
-            Change::Post => self.agent.post(url),
-            Change::Put => self.agent.put(url),
-            Change::Delete => {
-                let asked = fields
-                    .into_iter()
-                    .fold(self.agent.delete(url), |asked, (name, value)| asked.header(name, value));
-                return self.answer(asked.call());
+        let mut request = Request::builder().method(method).uri(format!("{}{path}", self.url));
+        for (name, value) in self.fields(by) {
+            request = request.header(name, value);
+        }
+        let answered = match body {
+            Some(body) => {
+                let request = request.header(header::CONTENT_TYPE, "application/json");
+                self.agent.run(request.body(body.to_string()).map_err(CliError::usage)?)
             }
+            None => self.agent.run(request.body(()).map_err(CliError::usage)?),
         };
-        for (name, value) in fields {
-            asked = asked.header(name, value);
-        }
-        match body {
-            Some(body) => self.answer(asked.content_type("application/json").send(body.to_string())),
-            None => self.answer(asked.send_empty()),
-        }
+        self.answer(answered)
     }
 
     fn fields(&self, by: Option<&OperatorArgs>) -> Vec<(&'static str, String)> {

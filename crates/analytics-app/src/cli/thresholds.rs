@@ -4,14 +4,13 @@ use std::io::Write;
 
 use analytics_domain::anomaly::{AnomalyThreshold, MetricName, Thresholds};
 use analytics_ports::{AnomalyThresholdRepository, BatchLimit, PageRequest, StoreError};
-use anyhow::anyhow;
+use axum::http::Method;
 use clap::Subcommand;
 use serde::Serialize;
 
-use super::replay::wired;
-use super::server::{self, Change, ServerArgs};
+use super::server::{self, ServerArgs};
+use super::store::{Opened, StoreArgs};
 use super::{CliError, Format, write_json};
-use crate::wiring;
 
 /// What is done with thresholds.
 #[derive(Debug, Clone, Subcommand)]
@@ -25,9 +24,8 @@ pub(super) enum ThresholdsCommand {
 /// The options of `analytics thresholds list`.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct ListArgs {
-    /// The store, by its URL
-    #[arg(long, value_name = "URL")]
-    store: Option<String>,
+    #[command(flatten)]
+    store: StoreArgs,
     #[command(flatten)]
     server: ServerArgs,
     /// Text for people or JSON for programs
@@ -46,55 +44,37 @@ pub(super) struct SetArgs {
     /// From here on a value is critical
     #[arg(long, value_name = "C", allow_negative_numbers = true)]
     critical: f64,
-    /// The store, by its URL
-    #[arg(long, value_name = "URL")]
-    store: Option<String>,
+    #[command(flatten)]
+    store: StoreArgs,
     #[command(flatten)]
     server: ServerArgs,
 }
 
 pub(super) fn run(command: &ThresholdsCommand, out: &mut dyn Write) -> Result<(), CliError> {
-    let (ThresholdsCommand::List(ListArgs { store, server, .. })
-    | ThresholdsCommand::Set(SetArgs { store, server, .. })) = command;
-    // What is wrong in the call is told before a store is asked.
-    let limits = match command {
-        ThresholdsCommand::Set(args) => {
-            let limits = AnomalyThreshold::new(args.metric.clone(), args.warning, args.critical);
-            Some(limits.map_err(CliError::usage)?)
-        }
-        ThresholdsCommand::List(_) => None,
-    };
-    if let Some(server) = server.open()? {
-        return match (command, limits) {
-            (ThresholdsCommand::Set(_), Some(limits)) => {
-                let body = serde_json::to_value(&limits).map_err(CliError::failed)?;
-                server.change(Change::Put, THRESHOLDS, Some(&body), None).map(drop)
-            }
-            (ThresholdsCommand::Set(_) | ThresholdsCommand::List(_), _) => {
-                let limits: Vec<AnomalyThreshold> = server::read(&server.get(THRESHOLDS, &[])?)?;
-                let rows: Vec<Row> = limits.iter().map(|limits| Row::of(limits, "service")).collect();
-                show(&rows, list_format(command), out)
-            }
-        };
+    match command {
+        ThresholdsCommand::List(args) => show(&rows(args)?, args.format, out),
+        ThresholdsCommand::Set(args) => set(args),
     }
-    let Some(url) = store else {
-        let problem =
-            "no store was named; give one with --store, such as --store postgres://localhost/analytics";
-        return Err(CliError::Usage(anyhow!(problem)));
-    };
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(CliError::failed)?;
-    let kept = runtime.block_on(wiring::connect(url)).map_err(wired)?.thresholds;
-    match (command, limits) {
-        (ThresholdsCommand::Set(_), Some(limits)) => {
-            runtime.block_on(kept.put(&limits)).map_err(CliError::failed)
-        }
-        (ThresholdsCommand::List(args), _) => {
-            let listed = runtime.block_on(list(&*kept)).map_err(CliError::failed)?;
-            show(&listed, args.format, out)
-        }
-        (ThresholdsCommand::Set(_), None) => Ok(()),
+}
+
+fn rows(args: &ListArgs) -> Result<Vec<Row>, CliError> {
+    if let Some(server) = args.server.open()? {
+        let limits: Vec<AnomalyThreshold> = server::read(&server.get(THRESHOLDS, &[])?)?;
+        return Ok(limits.iter().map(|limits| Row::of(limits, "service")).collect());
     }
+    let Opened { runtime, stores } = args.store.open()?;
+    runtime.block_on(list(&*stores.thresholds)).map_err(CliError::failed)
+}
+
+fn set(args: &SetArgs) -> Result<(), CliError> {
+    let limits = AnomalyThreshold::new(args.metric.clone(), args.warning, args.critical);
+    let limits = limits.map_err(CliError::usage)?;
+    if let Some(server) = args.server.open()? {
+        let body = serde_json::to_value(&limits).map_err(CliError::failed)?;
+        return server.change(Method::PUT, THRESHOLDS, Some(&body), None).map(drop);
+    }
+    let Opened { runtime, stores } = args.store.open()?;
+    runtime.block_on(stores.thresholds.put(&limits)).map_err(CliError::failed)
 }
 
 /// One line of the list.
@@ -114,13 +94,7 @@ impl Row {
     }
 }
 
-const fn list_format(command: &ThresholdsCommand) -> Format {
-    match command {
-        ThresholdsCommand::List(args) => args.format,
-        ThresholdsCommand::Set(_) => Format::Text,
-    }
-}
-
+/// The route of a service that has them.
 const THRESHOLDS: &str = "/v1/anomaly/thresholds";
 
 async fn list(kept: &dyn AnomalyThresholdRepository) -> Result<Vec<Row>, StoreError> {

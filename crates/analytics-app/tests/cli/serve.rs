@@ -65,6 +65,9 @@ fn commands_ask_a_running_service() {
 
     assert_eq!(ask(&["bans", "list"]), "no ban runs\n");
     assert_eq!(json(&["bans", "list"]), serde_json::json!([]));
+    let free = analytics(&["bans", "clear", "203.0.113.7/32", "--server", &url]);
+    assert_eq!(free.status, 1, "{free:?}");
+    assert!(free.errors.contains("answered 404: 203.0.113.7/32 is not banned"), "{free:?}");
     assert!(ask(&["fingerprints", "list"]).contains("no fingerprint is of high risk"));
     let unseen = analytics(&["fingerprints", "flag", fingerprint, "--server", &url]);
     assert_eq!(unseen.status, 1, "{unseen:?}");
