@@ -6,9 +6,7 @@ use analytics_domain::event::AnalyticsEvent;
 use analytics_domain::ids::{FingerprintHash, SessionId};
 use analytics_domain::reputation::{Ban, ReputationState};
 use analytics_domain::request_row::RequestRow;
-use analytics_domain::session::{
-    AnalyticsSession, EndReason, LandingPage, SessionCounters, SessionRecord, SessionVerdict,
-};
+use analytics_domain::session::{AnalyticsSession, EndReason, LandingPage, SessionCounters, SessionVerdict};
 use analytics_domain::throttle::ThrottleLevel;
 use analytics_ports::{Clock, Entity, Recorded, StoreError};
 use async_trait::async_trait;
@@ -159,8 +157,8 @@ fn newest(records: &[LiveRecord]) -> impl Iterator<Item = &LiveRecord> {
 impl SessionProgress {
     /// The session brought to where it stands; `None` when it is there already, or further.
     fn of(&self, session: AnalyticsSession) -> Option<AnalyticsSession> {
+        let before = session.clone();
         let mut record = session.into_record();
-        let before = Standing::of(&record);
         let (kept, told) = (record.counters, self.counters);
         record.counters = SessionCounters {
             requests: kept.requests.max(told.requests),
@@ -178,43 +176,17 @@ impl SessionProgress {
             record.origin.landing_page = Some(landing.path.clone());
             record.origin.entry_url.clone_from(&landing.url);
         }
-        let mut reworded = false;
         // Totals only grow, so fewer requests than are kept come from an older state, told late.
         if told.requests >= kept.requests {
             record.throttle_level = self.level;
-            reworded = self.verdict.is_some() && record.verdict != self.verdict;
-            if reworded {
+            if self.verdict.is_some() {
                 record.verdict.clone_from(&self.verdict);
             }
         }
         record.max_throttle_level = record.max_throttle_level.max(self.max_level).max(record.throttle_level);
         record.end_reason = record.end_reason.or(self.ended);
-        if Standing::of(&record) == before && !reworded {
-            return None;
-        }
-        AnalyticsSession::try_from(record).ok()
-    }
-}
-
-/// What of a kept session progress can move, beside its verdict.
-#[derive(PartialEq)]
-struct Standing {
-    counters: SessionCounters,
-    last_activity_at: DateTime<Utc>,
-    landed: bool,
-    levels: (ThrottleLevel, ThrottleLevel),
-    ended: Option<EndReason>,
-}
-
-impl Standing {
-    fn of(record: &SessionRecord) -> Self {
-        Self {
-            counters: record.counters,
-            last_activity_at: record.last_activity_at,
-            landed: record.origin.landing_page.is_some(),
-            levels: (record.throttle_level, record.max_throttle_level),
-            ended: record.end_reason,
-        }
+        let session = AnalyticsSession::try_from(record).ok()?;
+        (session != before).then_some(session)
     }
 }
 
