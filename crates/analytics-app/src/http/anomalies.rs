@@ -2,7 +2,7 @@
 
 use analytics_domain::anomaly::{AnomalyEvent, AnomalyThreshold, MetricName};
 use analytics_domain::ids::AnomalyEventId;
-use analytics_ports::{AnomalyEventCursor, AnomalyEventFilter, BatchLimit, PageRequest};
+use analytics_ports::{AnomalyEventCursor, AnomalyEventFilter, BatchLimit};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
@@ -117,15 +117,8 @@ pub(super) async fn events(
         opened_from: query.from,
         opened_before: query.to,
     };
-    let page = match query.after.as_deref() {
-        None => PageRequest::first(limit),
-        Some(text) => PageRequest::after(
-            limit,
-            cursor::read(text)
-                .map(|(opened_at, id)| AnomalyEventCursor { opened_at, id })
-                .ok_or_else(Problem::wrong_place)?,
-        ),
-    };
+    let page =
+        cursor::page(limit, query.after.as_deref(), |opened_at, id| AnomalyEventCursor { opened_at, id })?;
     let page = service.stores().anomalies.list(&filter, page).await?;
     let next = page.next.map(|next| cursor::place(next.opened_at, next.id));
     Ok(axum::Json(EventsPage { events: page.items, next }).into_response())

@@ -3,11 +3,25 @@
 use std::fmt::Display;
 use std::str::FromStr;
 
+use analytics_ports::{BatchLimit, PageRequest};
 use chrono::{DateTime, Utc};
+
+use super::problem::Problem;
 
 /// The place after what has this time and id.
 pub(super) fn place(at: DateTime<Utc>, id: impl Display) -> String {
     format!("{}_{id}", at.timestamp_micros())
+}
+
+/// The page of at most so many after a place, or the first one; `of` makes what the store takes for a place.
+pub(super) fn page<C, I: FromStr>(
+    limit: BatchLimit,
+    after: Option<&str>,
+    of: impl FnOnce(DateTime<Utc>, I) -> C,
+) -> Result<PageRequest<C>, Problem> {
+    let Some(text) = after else { return Ok(PageRequest::first(limit)) };
+    let (at, id) = read(text).ok_or_else(Problem::wrong_place)?;
+    Ok(PageRequest::after(limit, of(at, id)))
 }
 
 /// The time and the id of a place; `None` for a text that is none.

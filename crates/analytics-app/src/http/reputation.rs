@@ -164,13 +164,7 @@ pub(super) async fn bans(
     Asked(query): Asked<PageQuery>,
 ) -> Result<Response, Problem> {
     let limit = query.limit()?;
-    let page = match query.after.as_deref() {
-        None => PageRequest::first(limit),
-        Some(text) => PageRequest::after(
-            limit,
-            cursor::read(text).map(|(until, id)| BanCursor { until, id }).ok_or_else(Problem::wrong_place)?,
-        ),
-    };
+    let page = cursor::page(limit, query.after.as_deref(), |until, id| BanCursor { until, id })?;
     let page = service.stores().bans.list_running(service.clock().now(), page).await?;
     let next = page.next.map(|next| cursor::place(next.until, next.id));
     Ok(axum::Json(BansPage { bans: page.items, next }).into_response())

@@ -4,7 +4,7 @@ use analytics_domain::detector::Class;
 use analytics_domain::ids::{FingerprintHash, SessionId, VisitorId};
 use analytics_domain::label::{LabelClass, LabelSource};
 use analytics_domain::session::{AnalyticsSession, EndReason, Points};
-use analytics_ports::{BatchLimit, PageRequest, SessionCursor, SessionFilter};
+use analytics_ports::{BatchLimit, SessionCursor, SessionFilter};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -78,15 +78,8 @@ pub(super) async fn list(
         class: query.class,
         open: query.open,
     };
-    let page = match query.after.as_deref() {
-        None => PageRequest::first(limit),
-        Some(text) => PageRequest::after(
-            limit,
-            cursor::read(text)
-                .map(|(started_at, id)| SessionCursor { started_at, id })
-                .ok_or_else(Problem::wrong_place)?,
-        ),
-    };
+    let page =
+        cursor::page(limit, query.after.as_deref(), |started_at, id| SessionCursor { started_at, id })?;
     let page = service.stores().sessions.list(&filter, page).await?;
     let next = page.next.map(|next| cursor::place(next.started_at, next.id));
     Ok(axum::Json(SessionsPage { sessions: page.items, next }).into_response())
