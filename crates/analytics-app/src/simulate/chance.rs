@@ -4,12 +4,12 @@ use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 
 /// A stream of draws that depends on nothing but its seed, its name and its index.
-pub(super) struct Chance(ChaCha8Rng);
+pub(crate) struct Chance(ChaCha8Rng);
 
 impl Chance {
     /// The stream of one actor. Streams of other names or indexes share nothing with it, so that switching one
     /// actor off leaves the traffic of all others as it was.
-    pub(super) fn new(seed: u64, name: &str, index: u32) -> Self {
+    pub(crate) fn new(seed: u64, name: &str, index: u32) -> Self {
         let mut key = [0_u8; 32];
         key[..8].copy_from_slice(&seed.to_le_bytes());
         key[8..16].copy_from_slice(&fnv1a(name.as_bytes()).to_le_bytes());
@@ -19,12 +19,12 @@ impl Chance {
     }
 
     /// A whole number in `0..bound`; 0 for a bound of 0. The bias is below `bound / 2^32`.
-    pub(super) fn below(&mut self, bound: u32) -> u32 {
+    pub(crate) fn below(&mut self, bound: u32) -> u32 {
         ((u64::from(self.0.next_u32()) * u64::from(bound)) >> 32) as u32
     }
 
     /// A whole number from `low` to `high`, both possible; `low` where the range is empty.
-    pub(super) fn between(&mut self, low: i64, high: i64) -> i64 {
+    pub(crate) fn between(&mut self, low: i64, high: i64) -> i64 {
         if high <= low {
             return low;
         }
@@ -33,7 +33,7 @@ impl Chance {
     }
 
     /// True `percent` times in a hundred.
-    pub(super) fn percent(&mut self, percent: u32) -> bool {
+    pub(crate) fn percent(&mut self, percent: u32) -> bool {
         self.below(100) < percent
     }
 
@@ -41,7 +41,7 @@ impl Chance {
     ///
     /// # Panics
     /// On an empty slice.
-    pub(super) fn pick<'a, T>(&mut self, items: &'a [T]) -> &'a T {
+    pub(crate) fn pick<'a, T>(&mut self, items: &'a [T]) -> &'a T {
         &items[self.below(items.len() as u32) as usize]
     }
 
@@ -62,7 +62,7 @@ impl Chance {
     }
 
     /// A number in `(0, 1]` in steps of 2^-53.
-    pub(super) fn unit(&mut self) -> f64 {
+    pub(crate) fn unit(&mut self) -> f64 {
         ((self.0.next_u64() >> 11) + 1) as f64 / 9_007_199_254_740_992.0
     }
 

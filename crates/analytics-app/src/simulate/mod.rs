@@ -12,7 +12,7 @@
 mod agents;
 mod attacks;
 mod browser;
-mod chance;
+pub(crate) mod chance;
 mod declared;
 pub mod drive;
 mod kind;

@@ -9,14 +9,13 @@ use analytics_domain::request::RequestKind;
 use analytics_domain::request_row::RequestRow;
 use analytics_domain::session::{AnalyticsSession, NanoDollars};
 use analytics_domain::usage::{
-    AiRequest, Conversation, Message, MessageRole, Name, RequestCost, Stamp, Task, TokenCounts, UsageStatus,
+    AiRequest, Conversation, Message, MessageRole, ModelPrice, Name, Stamp, Task, TokenCounts, UsageStatus,
 };
 use analytics_ports::{BatchLimit, IdGenerator, PageRequest, SessionFilter, StoreError};
 use anyhow::Context;
 use chrono::{DateTime, TimeDelta, Utc};
-use rand_chacha::ChaCha8Rng;
-use rand_core::{Rng, SeedableRng};
 
+use crate::simulate::chance::Chance;
 use crate::wiring::Stores;
 
 /// Keeps what would have been told of every visit of a person.
@@ -28,7 +27,7 @@ pub(super) async fn tell(stores: &Stores, ids: &dyn IdGenerator, now: DateTime<U
         let sessions = stores.sessions.list(&people, page).await?;
         let (mut events, mut asked) = (Vec::new(), Asked::default());
         for session in &sessions.items {
-            let mut chance = Chance::of(session.id());
+            let mut chance = Chance::new(session.id().as_u128() as u64, "visit", 0);
             let pages = pages(stores, session.id()).await?;
             events.extend(read(&pages, ids, now, &mut chance)?);
             if chance.below(SESSIONS_FOR_ONE_THAT_ASKS) == 0 {
@@ -63,32 +62,32 @@ fn read(
     for (at, page) in pages.iter().enumerate() {
         let until = pages.get(at + 1).map(RequestRow::at);
         let stayed =
-            until.map_or_else(|| chance.between(4_000.0, 90_000.0), |until| milliseconds(page.at(), until));
+            until.map_or_else(|| between(chance, 4_000.0, 90_000.0), |until| milliseconds(page.at(), until));
         let told_at = page.at() + TimeDelta::milliseconds(stayed as i64);
         if told_at > now {
             continue;
         }
-        let visible = stayed * chance.between(0.6, 1.0);
-        let depth = chance.between(15.0, 100.0);
-        let clicks = chance.between(0.0, 4.0).trunc();
+        let visible = stayed * between(chance, 0.6, 1.0);
+        let depth = between(chance, 15.0, 100.0);
+        let clicks = between(chance, 0.0, 4.0).trunc();
         let input = CreateEngagementEventInput {
             page_url: page.record().path.as_str().to_owned(),
             time_on_page_ms: Some(stayed),
             visible_time_ms: Some(visible),
             hidden_time_ms: Some(stayed - visible),
             focus_time_ms: Some(visible * 0.9),
-            time_to_first_scroll_ms: Some(visible * chance.between(0.02, 0.2)),
+            time_to_first_scroll_ms: Some(visible * between(chance, 0.02, 0.2)),
             time_to_first_interaction_ms: (clicks > 0.0).then_some(visible * 0.3),
             max_scroll_depth: Some(depth),
-            scroll_velocity_avg: Some(chance.between(150.0, 1_200.0)),
-            scroll_direction_changes: Some(chance.between(0.0, 9.0).trunc()),
+            scroll_velocity_avg: Some(between(chance, 150.0, 1_200.0)),
+            scroll_direction_changes: Some(between(chance, 0.0, 9.0).trunc()),
             click_count: Some(clicks),
-            mouse_move_distance_px: Some(chance.between(300.0, 9_000.0)),
-            mouse_path_entropy: Some(chance.between(1.2, 2.8)),
+            mouse_move_distance_px: Some(between(chance, 300.0, 9_000.0)),
+            mouse_path_entropy: Some(between(chance, 1.2, 2.8)),
             keyboard_events: Some(0.0),
             copy_events: Some(0.0),
-            blur_count: Some(chance.between(0.0, 2.0).trunc()),
-            tab_switches: Some(chance.between(0.0, 2.0).trunc()),
+            blur_count: Some(between(chance, 0.0, 2.0).trunc()),
+            tab_switches: Some(between(chance, 0.0, 2.0).trunc()),
             is_rage_click: Some(chance.below(60) == 0),
             is_dead_click: Some(clicks > 0.0 && chance.below(25) == 0),
             clicks: Vec::new(),
@@ -128,11 +127,13 @@ impl Asked {
         let asks = 1 + chance.below(4);
         let (mut at, mut last) = (begun, begun);
         for _ in 0..asks {
-            let (model, input_price, output_price) = MODELS[chance.below(MODELS.len() as u64) as usize];
-            let (input, output) = (200 + chance.below(4_000), 50 + chance.below(900));
-            let cost = NanoDollars::new((input * input_price + output * output_price) as i64);
+            let &(model, input_price, output_price) = chance.pick(&MODELS);
+            let (input, output) = (NanoDollars::new(input_price), NanoDollars::new(output_price));
+            let price = ModelPrice::new(input, output, input, output)?;
+            let (input, output) = (u64::from(200 + chance.below(4_000)), u64::from(50 + chance.below(900)));
+            let tokens = TokenCounts::new(input, output, input / 3, 0)?;
             let latency = 400 + chance.below(6_000);
-            last = at + TimeDelta::milliseconds(latency as i64);
+            last = at + TimeDelta::milliseconds(latency.into());
             if last > now {
                 break;
             }
@@ -145,9 +146,9 @@ impl Asked {
                 agent: Some(agent.clone()),
                 provider: Name::new("acme")?,
                 model: Name::new(model)?,
-                tokens: TokenCounts::new(input, output, input / 3, 0)?,
-                cost: Some(RequestCost::new(cost)?),
-                latency_ms: u32::try_from(latency).ok(),
+                tokens,
+                cost: Some(price.cost(tokens)?),
+                latency_ms: Some(latency),
                 status: if chance.below(40) == 0 { UsageStatus::Failed } else { UsageStatus::Completed },
             });
             for (role, at) in [(MessageRole::User, at), (MessageRole::Assistant, last)] {
@@ -155,7 +156,7 @@ impl Asked {
                 let agent = (role == MessageRole::Assistant).then(|| agent.clone());
                 self.messages.push(Message { stamp, conversation, session, user: None, agent, role });
             }
-            at = last + TimeDelta::milliseconds(5_000 + chance.below(20_000) as i64);
+            at = last + TimeDelta::milliseconds(chance.between(5_000, 25_000));
         }
         let stamp = Stamp::new(conversation, begun)?;
         let title = None;
@@ -183,21 +184,8 @@ impl Asked {
     }
 }
 
-/// Draws that are the same for the same session.
-struct Chance(ChaCha8Rng);
-
-impl Chance {
-    fn of(session: SessionId) -> Self {
-        Self(ChaCha8Rng::seed_from_u64(session.as_u128() as u64))
-    }
-
-    fn below(&mut self, end: u64) -> u64 {
-        self.0.next_u64() % end
-    }
-
-    fn between(&mut self, from: f64, to: f64) -> f64 {
-        from + (to - from) * (self.0.next_u32() as f64 / f64::from(u32::MAX))
-    }
+fn between(chance: &mut Chance, from: f64, to: f64) -> f64 {
+    from + (to - from) * chance.unit()
 }
 
 fn milliseconds(from: DateTime<Utc>, until: DateTime<Utc>) -> f64 {
@@ -205,7 +193,8 @@ fn milliseconds(from: DateTime<Utc>, until: DateTime<Utc>) -> f64 {
 }
 
 /// One in so many people asks the agent.
-const SESSIONS_FOR_ONE_THAT_ASKS: u64 = 8;
+const SESSIONS_FOR_ONE_THAT_ASKS: u32 = 8;
 
-/// Models that do not exist, with billionths of a dollar for a token sent and one answered.
-const MODELS: [(&str, u64, u64); 2] = [("small-1", 250, 1_250), ("large-1", 3_000, 15_000)];
+/// Models that do not exist, with billionths of a dollar for a million tokens sent and as many answered.
+const MODELS: [(&str, i64, i64); 2] =
+    [("small-1", 250_000_000, 1_250_000_000), ("large-1", 3_000_000_000, 15_000_000_000)];
