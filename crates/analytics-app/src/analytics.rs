@@ -1,5 +1,7 @@
 //! Everything together: engine, queue, stores and services, for a service of one's own or for `analytics serve`.
 
+mod reload;
+
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +19,8 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
 
+pub use self::reload::AtNextStart;
+use self::reload::MadeOnce;
 use crate::anomaly::AlertLog;
 use crate::config::Settings;
 use crate::http::layer::AnalyticsLayer;
@@ -26,7 +30,7 @@ use crate::live::keys::KeysError;
 use crate::live::private::StateDir;
 use crate::live::snapshot::SnapshotFile;
 use crate::live::verify::CrawlerVerifier;
-use crate::live::{Keys, LiveSink, LiveTraffic, Tokens};
+use crate::live::{Keys, LivePolicy, LiveSink, LiveTraffic, Tokens};
 use crate::services::engagement::EngagementRules;
 use crate::services::jobs::{JobDriver, JobOutcome, JobRunner};
 use crate::services::{
@@ -58,6 +62,7 @@ pub struct Analytics {
     _state: Option<StateDir>,
     turned: Mutex<Option<DateTime<Utc>>>,
     jobs: tokio::sync::Mutex<JobDriver>,
+    made_once: MadeOnce,
 }
 
 /// An [`Analytics`] that does what is due by itself: it tells the stores once a second, looks for anomalies in each minute,
@@ -381,11 +386,7 @@ impl AnalyticsBuilder {
             Arc::clone(&ids),
             settings.session,
         );
-        let rules = EngagementRules {
-            beacons: settings.beacons,
-            engagement: settings.engagement,
-            site: Arc::new(live.policy().request.site.clone()),
-        };
+        let rules = engagement_rules(&settings, &live.policy());
         let engagement = EngagementService::new(
             analytics.clone(),
             Arc::clone(&stores.engagement),
@@ -429,7 +430,17 @@ impl AnalyticsBuilder {
             _state: self.state,
             turned: Mutex::new(None),
             jobs: tokio::sync::Mutex::new(jobs),
+            made_once: MadeOnce::of(&settings),
         })
+    }
+}
+
+/// What beacons are held against.
+fn engagement_rules(settings: &Settings, policy: &LivePolicy) -> EngagementRules {
+    EngagementRules {
+        beacons: settings.beacons,
+        engagement: settings.engagement,
+        site: Arc::new(policy.request.site.clone()),
     }
 }
 

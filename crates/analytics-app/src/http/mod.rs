@@ -40,7 +40,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub use problem::{Problem, ProblemKind};
-pub use state::{Service, ServiceParts};
+pub use state::{ConfigurationCounters, Service, ServiceParts};
 
 /// What every route is told of the service.
 pub type State = axum::extract::State<Arc<Service>>;

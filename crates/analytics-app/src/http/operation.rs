@@ -50,6 +50,9 @@ pub(super) async fn readyz(service: State) -> Result<Response, Problem> {
         warnings
             .push("no trusted proxy is configured: /v1/decide answers nobody but this machine".to_owned());
     }
+    if service.configuration().is_stale() {
+        warnings.push("the newest configuration was refused: the one of before is in force".to_owned());
+    }
     if service.live().counters().rows_dropped > 0 {
         warnings.push("rows of requests were dropped for want of room in the queue".to_owned());
     }
@@ -100,6 +103,19 @@ pub(super) async fn metrics(service: State, _: Admin) -> Response {
         counter,
         "Records that were to be offered again and found no room to wait.",
         live.records_dropped,
+    );
+    let configuration = service.configuration();
+    metric(
+        "analytics_configurations_taken_up_total",
+        counter,
+        "Configurations taken up while the service ran.",
+        configuration.taken_up(),
+    );
+    metric(
+        "analytics_configurations_refused_total",
+        counter,
+        "Configurations refused while the service ran.",
+        configuration.refused(),
     );
     metric("analytics_visitors", "gauge", "Visitors in memory.", service.live().visitors() as u64);
     metric("analytics_visitors_evicted_total", counter, "Visitors that left for others.", evicted.evicted);

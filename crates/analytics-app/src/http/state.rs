@@ -1,9 +1,11 @@
 //! What the routes share.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use analytics_domain::usage::PriceTable;
 use analytics_ports::{Clock, IdGenerator};
+use arc_swap::ArcSwap;
 
 use super::beacons::NetworkLimit;
 use crate::ingest::queue::Ingest;
@@ -32,7 +34,7 @@ pub struct ServiceParts {
     pub reputation: ReputationService,
     /// Limits and anomalies.
     pub anomalies: Arc<AnomalyDetectionService>,
-    /// What models cost.
+    /// What models cost at the start.
     pub prices: PriceTable,
     /// The time.
     pub clock: Arc<dyn Clock>,
@@ -48,13 +50,52 @@ pub struct ServiceParts {
     pub on_loopback: bool,
 }
 
+/// How often another configuration was to be taken up while the service ran.
+#[derive(Debug, Default)]
+pub struct ConfigurationCounters {
+    taken_up: AtomicU64,
+    refused: AtomicU64,
+    /// Whether the newest was refused, so that an older one is in force.
+    stale: AtomicBool,
+}
+
+impl ConfigurationCounters {
+    /// Counts that one was taken up.
+    pub(crate) fn take_up(&self) {
+        self.taken_up.fetch_add(1, Ordering::Relaxed);
+        self.stale.store(false, Ordering::Relaxed);
+    }
+
+    /// Counts that one was refused.
+    pub(crate) fn refuse(&self) {
+        self.refused.fetch_add(1, Ordering::Relaxed);
+        self.stale.store(true, Ordering::Relaxed);
+    }
+
+    /// How many were taken up.
+    pub fn taken_up(&self) -> u64 {
+        self.taken_up.load(Ordering::Relaxed)
+    }
+
+    /// How many were refused.
+    pub fn refused(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
+    }
+
+    /// Whether the newest was refused, so that an older one is in force.
+    pub fn is_stale(&self) -> bool {
+        self.stale.load(Ordering::Relaxed)
+    }
+}
+
 /// A running service.
 pub struct Service {
     parts: ServiceParts,
     reports: ReportService,
     moderation: ModerationService,
     labels: LabelService,
-    explanations: ExplanationService,
+    prices: ArcSwap<PriceTable>,
+    configuration: ConfigurationCounters,
     beacon_limit: NetworkLimit,
 }
 
@@ -78,15 +119,9 @@ impl Service {
             Arc::clone(clock),
             Arc::clone(ids),
         );
-        let explanations = ExplanationService::new(
-            Arc::clone(&parts.stores.sessions),
-            Arc::clone(&parts.stores.requests),
-            Arc::clone(&parts.stores.labels),
-            Arc::clone(audit),
-            parts.live.visit().detector.clone(),
-        );
-        let beacon_limit = NetworkLimit::default();
-        Self { parts, reports, moderation, labels, explanations, beacon_limit }
+        let prices = ArcSwap::from_pointee(parts.prices.clone());
+        let (configuration, beacon_limit) = Default::default();
+        Self { parts, reports, moderation, labels, prices, configuration, beacon_limit }
     }
 
     /// What a person does about fingerprints and networks.
@@ -99,9 +134,16 @@ impl Service {
         &self.labels
     }
 
-    /// Why sessions are taken for what they are.
-    pub const fn explanations(&self) -> &ExplanationService {
-        &self.explanations
+    /// Why sessions are taken for what they are, by the rules in force.
+    pub fn explanations(&self) -> ExplanationService {
+        let stores = &self.parts.stores;
+        ExplanationService::new(
+            Arc::clone(&stores.sessions),
+            Arc::clone(&stores.requests),
+            Arc::clone(&stores.labels),
+            Arc::clone(&stores.audit),
+            self.parts.live.visit().detector.clone(),
+        )
     }
 
     /// What it is made of, for what is built beside it.
@@ -155,8 +197,18 @@ impl Service {
     }
 
     /// What models cost.
-    pub const fn prices(&self) -> &PriceTable {
-        &self.parts.prices
+    pub fn prices(&self) -> Arc<PriceTable> {
+        self.prices.load_full()
+    }
+
+    /// Puts other prices in force. What was counted keeps its cost.
+    pub fn set_prices(&self, prices: PriceTable) {
+        self.prices.store(Arc::new(prices));
+    }
+
+    /// How often another configuration was to be taken up.
+    pub const fn configuration(&self) -> &ConfigurationCounters {
+        &self.configuration
     }
 
     /// The time.

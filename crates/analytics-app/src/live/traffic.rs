@@ -18,6 +18,7 @@ use analytics_domain::throttle::{Decision, ThrottleDecision};
 use analytics_domain::user_agent::{AutomationKind, UserAgent};
 use analytics_domain::visit::{Client, ClientKey, ShardCounters, Step, VisitPolicy, Visitor};
 use analytics_ports::{GeoLocator, IdGenerator};
+use arc_swap::ArcSwap;
 use chrono::{DateTime, Utc};
 use parking_lot::Mutex;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
@@ -36,7 +37,7 @@ use crate::services::TrafficService;
 /// The engine over live traffic. It reads no clock: a request brings its time.
 pub struct LiveTraffic {
     pub(super) traffic: TrafficService<Option<Arc<LiveSession>>>,
-    pub(super) policy: LivePolicy,
+    policy: ArcSwap<LivePolicy>,
     pub(super) agents: AgentCache,
     keys: Arc<Keys>,
     verifier: Option<Box<VerifyCrawler>>,
@@ -150,7 +151,7 @@ impl LiveTraffic {
     ) -> Self {
         Self {
             traffic: TrafficService::new(visit, capacity),
-            policy,
+            policy: ArcSwap::from_pointee(policy),
             agents: AgentCache::default(),
             keys,
             verifier: None,
@@ -200,7 +201,8 @@ impl LiveTraffic {
         let address = address.to_canonical();
         self.counters.requests.fetch_add(1, Ordering::Relaxed);
         let now = request.at;
-        let network = ClientNetwork::of(&self.policy.request.address, address);
+        let policy = self.policy.load();
+        let network = ClientNetwork::of(&policy.request.address, address);
         let agent = self.agents.read(request.header("user-agent").unwrap_or_default());
         let mut facts = agent.facts;
         if agent.read.declared.is_some()
@@ -211,18 +213,18 @@ impl LiveTraffic {
         let language = request.header("accept-language");
         let headers = language.map_or(0, |language| xxh3_64_with_seed(language.as_bytes(), 1));
         let client = Client { network, headers, agent: &facts };
-        let seen = Seen::read(&self.policy, request, &agent, https);
+        let seen = Seen::read(&policy, request, &agent, https);
         let decided = self.traffic.decide_within(
             client,
             &seen.observation(),
             now,
-            self.policy.patience,
-            |step, class, kept| {
+            policy.patience,
+            |rules, step, class, kept| {
                 if step.opened || kept.is_none() {
-                    *kept = Some(Arc::new(self.begin(client.key(), request, &agent, address)));
+                    *kept = Some(Arc::new(self.begin(&policy, client.key(), request, &agent, address)));
                 }
                 let session = Arc::clone(kept.as_ref().expect("it was put there if it was not"));
-                self.decided(request, address, &seen, *step, class, session)
+                self.decided((rules, &policy), request, address, &seen, *step, class, session)
             },
         );
         decided.ok_or_else(|| {
@@ -297,7 +299,8 @@ impl LiveTraffic {
 
     /// The address of the client behind this request.
     pub fn client(&self, request: &RawRequest<'_>) -> IpAddr {
-        let address = &self.policy.request.address;
+        let policy = self.policy.load();
+        let address = &policy.request.address;
         client_address(address, request.peer, request.fields(address.forwarding_header.name()))
     }
 
@@ -310,7 +313,7 @@ impl LiveTraffic {
 
     /// Lifts the ban of the client network that this address stands for; `false` where none runs.
     pub fn free_network(&self, address: IpAddr, now: DateTime<Utc>) -> bool {
-        let network = ClientNetwork::of(&self.policy.request.address, address);
+        let network = ClientNetwork::of(&self.policy.load().request.address, address);
         self.traffic.free_network(network, now)
     }
 
@@ -335,13 +338,19 @@ impl LiveTraffic {
     }
 
     /// The rules in force.
-    pub const fn visit(&self) -> &VisitPolicy {
+    pub fn visit(&self) -> Arc<VisitPolicy> {
         self.traffic.policy()
     }
 
     /// How requests are read and kept.
-    pub const fn policy(&self) -> &LivePolicy {
-        &self.policy
+    pub fn policy(&self) -> Arc<LivePolicy> {
+        self.policy.load_full()
+    }
+
+    /// Puts other rules in force, from the next request on. What is remembered of everybody stays.
+    pub fn set_rules(&self, visit: VisitPolicy, policy: LivePolicy) {
+        self.policy.store(Arc::new(policy));
+        self.traffic.set_policy(visit);
     }
 
     /// The engine itself, for what survives a restart.
@@ -391,20 +400,30 @@ impl LiveTraffic {
 
     /// The key of the state that the client behind this request has.
     pub(super) fn key(&self, request: &RawRequest<'_>) -> ClientKey {
-        let network = ClientNetwork::of(&self.policy.request.address, self.client(request));
+        let network = ClientNetwork::of(&self.policy.load().request.address, self.client(request));
         let agent = self.agents.read(request.header("user-agent").unwrap_or_default());
         let language = request.header("accept-language");
         let headers = language.map_or(0, |language| xxh3_64_with_seed(language.as_bytes(), 1));
         Client { network, headers, agent: &agent.facts }.key()
     }
 
-    fn begin(&self, key: ClientKey, request: &RawRequest<'_>, agent: &Agent, address: IpAddr) -> LiveSession {
-        let read = SessionAnalytics::read(&self.policy.request, request);
-        let privacy = &self.policy.privacy;
+    fn begin(
+        &self,
+        policy: &LivePolicy,
+        key: ClientKey,
+        request: &RawRequest<'_>,
+        agent: &Agent,
+        address: IpAddr,
+    ) -> LiveSession {
+        let read = SessionAnalytics::read(&policy.request, request);
+        let privacy = &policy.privacy;
         let private =
             privacy.respect_gpc && read.global_privacy_control || privacy.respect_dnt && read.do_not_track;
         let language = request.header("accept-language").unwrap_or_default();
-        let ja4 = request.header("x-ja4").filter(|_| self.trusts(request.peer)).unwrap_or_default();
+        let ja4 = request
+            .header("x-ja4")
+            .filter(|_| policy.request.address.is_trusted(request.peer.to_canonical()))
+            .unwrap_or_default();
         let mut client = client_of(&agent.text, &agent.read);
         let mut origin = SessionOrigin { landing_page: None, entry_url: None, ..SessionOrigin::of(&read) };
         let place = self.geo.as_ref().map(|geo| geo.locate(address).place);
@@ -418,7 +437,7 @@ impl LiveTraffic {
             client.locale = read.locale.as_ref().map(|locale| Text::cut(locale.as_str()));
         }
         let new = NewSession {
-            visitor: self.keys.visitor_key(request.at).visitor(&self.policy.site, key.network, &agent.text),
+            visitor: self.keys.visitor_key(request.at).visitor(&policy.site, key.network, &agent.text),
             fingerprint: self.keys.fingerprint_key().fingerprint(key.network, &agent.text, language, ja4),
             user: None,
             network: privacy.store_network.then(|| key.network.neighbourhood().network()),
@@ -434,6 +453,7 @@ impl LiveTraffic {
 
     fn decided(
         &self,
+        (rules, policy): (&VisitPolicy, &LivePolicy),
         request: &RawRequest<'_>,
         address: IpAddr,
         seen: &Seen<'_>,
@@ -443,7 +463,7 @@ impl LiveTraffic {
     ) -> Decided {
         let now = whole(request.at);
         let mut answer = step.decision;
-        if answer.refusal().is_some() && self.is_exempt(address, seen) {
+        if answer.refusal().is_some() && is_exempt(policy, address, seen) {
             self.counters.exempt.fetch_add(1, Ordering::Relaxed);
             answer = ThrottleDecision {
                 decision: Decision::Admit { allowance: None },
@@ -466,8 +486,7 @@ impl LiveTraffic {
             moved.arrived += 1;
             moved.arrived - 1
         };
-        let fields =
-            rate_limit_fields(&self.traffic.policy().throttle, &answer, session.fingerprint, request.at);
+        let fields = rate_limit_fields(&rules.throttle, &answer, session.fingerprint, request.at);
         let mut facts = RequestFacts::of(&seen.observation());
         facts.number = facts.number.filter(|&number| number <= MOST);
         let record = RequestRecord {
@@ -489,7 +508,7 @@ impl LiveTraffic {
             decision: RequestDecision::of(&answer),
             facts,
         };
-        let url = step.page_view.then(|| entry_url(&self.policy.request, request).into());
+        let url = step.page_view.then(|| entry_url(&policy.request, request).into());
         Decided {
             answer,
             class,
@@ -509,28 +528,24 @@ impl LiveTraffic {
             },
         }
     }
-
-    /// Whether the request is never refused. A feed reader on a feed is exempt too: it comes by the clock.
-    fn is_exempt(&self, address: IpAddr, seen: &Seen<'_>) -> bool {
-        let path = seen.target.path;
-        let below = |prefix: &String| {
-            path.strip_prefix(prefix.trim_end_matches('/'))
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        };
-        self.policy.exempt_paths.iter().any(below)
-            || seen.target.kind == RequestKind::Feed && seen.declared == Some(AutomationKind::FeedReader)
-            || self.policy.exempt_networks.iter().any(|network| network.contains(address))
-    }
-
-    fn trusts(&self, peer: IpAddr) -> bool {
-        self.policy.request.address.is_trusted(peer.to_canonical())
-    }
 }
 
 impl std::fmt::Debug for LiveTraffic {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("LiveTraffic").field("counters", &self.counters()).finish_non_exhaustive()
     }
+}
+
+/// Whether the request is never refused. A feed reader on a feed is exempt too: it comes by the clock.
+fn is_exempt(policy: &LivePolicy, address: IpAddr, seen: &Seen<'_>) -> bool {
+    let path = seen.target.path;
+    let below = |prefix: &String| {
+        path.strip_prefix(prefix.trim_end_matches('/'))
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    policy.exempt_paths.iter().any(below)
+        || seen.target.kind == RequestKind::Feed && seen.declared == Some(AutomationKind::FeedReader)
+        || policy.exempt_networks.iter().any(|network| network.contains(address))
 }
 
 pub(super) fn whole(at: DateTime<Utc>) -> DateTime<Utc> {

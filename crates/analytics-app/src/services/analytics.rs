@@ -10,6 +10,7 @@ use analytics_domain::session::{
 use analytics_ports::{
     Clock, Entity, EventRepository, IdGenerator, Recorded, SessionRepository, StoreError, Version,
 };
+use arc_swap::ArcSwap;
 use chrono::{DateTime, Utc};
 
 /// Keeps sessions and events, by the rules of the domain.
@@ -22,7 +23,7 @@ pub struct AnalyticsService {
     events: Arc<dyn EventRepository>,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdGenerator>,
-    policy: SessionPolicy,
+    policy: Arc<ArcSwap<SessionPolicy>>,
 }
 
 /// What became of a change to a session.
@@ -69,7 +70,12 @@ impl AnalyticsService {
         ids: Arc<dyn IdGenerator>,
         policy: SessionPolicy,
     ) -> Self {
-        Self { sessions, events, clock, ids, policy }
+        Self { sessions, events, clock, ids, policy: Arc::new(ArcSwap::from_pointee(policy)) }
+    }
+
+    /// Puts another policy in force, for everybody who shares the service.
+    pub fn set_policy(&self, policy: SessionPolicy) {
+        self.policy.store(Arc::new(policy));
     }
 
     /// A new session, which starts now.
@@ -101,7 +107,7 @@ impl AnalyticsService {
         id: SessionId,
         update: SessionUpdate,
     ) -> Result<SessionChange, StoreError> {
-        let change = self.change(id, |session| session.update(&self.policy, update.clone())).await?;
+        let change = self.change(id, |session| session.update(&self.policy.load(), update.clone())).await?;
         if let SessionChange::Refused(SessionRefusal::StartsAnother(reason)) = &change {
             self.sessions.end(id, *reason).await?;
         }
@@ -114,7 +120,7 @@ impl AnalyticsService {
     /// As for [`AnalyticsService::update_session`].
     pub async fn engage(&self, id: SessionId, events: u64) -> Result<SessionChange, StoreError> {
         let now = self.clock.now();
-        self.change(id, |session| session.engage(&self.policy, events, now)).await
+        self.change(id, |session| session.engage(&self.policy.load(), events, now)).await
     }
 
     /// Whether engagement of `at` would join this session; one that is not kept stands in no way.
@@ -123,7 +129,7 @@ impl AnalyticsService {
     /// [`StoreError`].
     pub async fn takes_engagement(&self, id: SessionId, at: DateTime<Utc>) -> Result<bool, StoreError> {
         let found = self.sessions.get(id).await?;
-        Ok(found.is_none_or(|found| found.value.engage(&self.policy, 0, at).is_ok()))
+        Ok(found.is_none_or(|found| found.value.engage(&self.policy.load(), 0, at).is_ok()))
     }
 
     /// The session that a request of this fingerprint would join now: open, with the newest activity, and neither silent
@@ -136,11 +142,11 @@ impl AnalyticsService {
         fingerprint: FingerprintHash,
     ) -> Result<Option<AnalyticsSession>, StoreError> {
         let now = self.clock.now();
-        let since = self.policy.silent_since(now).unwrap_or(DateTime::<Utc>::MIN_UTC);
+        let since = self.policy.load().silent_since(now).unwrap_or(DateTime::<Utc>::MIN_UTC);
         let found = self.sessions.find_recent_by_fingerprint(fingerprint, since).await?;
         Ok(found.map(|found| found.value).filter(|session| {
             let record = session.record();
-            self.policy.boundary(record.started_at, record.last_activity_at, false, now).is_none()
+            self.policy.load().boundary(record.started_at, record.last_activity_at, false, now).is_none()
         }))
     }
 

@@ -13,6 +13,7 @@ use analytics_ports::{
     BanCursor, BanRepository, BatchLimit, Clock, FingerprintRecord, FingerprintRepository, IdGenerator, Page,
     PageRequest, StoreError,
 };
+use arc_swap::ArcSwap;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::ban_list::BanList;
@@ -27,8 +28,13 @@ pub struct ReputationService {
     bans: Arc<dyn BanRepository>,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdGenerator>,
+    rules: Arc<ArcSwap<Rules>>,
+}
+
+/// What reputations and bans are held against.
+struct Rules {
     policy: ReputationPolicy,
-    trusted_proxies: Arc<[Network]>,
+    trusted_proxies: Vec<Network>,
 }
 
 /// What clearing a fingerprint took away.
@@ -65,7 +71,13 @@ impl ReputationService {
         policy: ReputationPolicy,
         trusted_proxies: Vec<Network>,
     ) -> Self {
-        Self { fingerprints, bans, clock, ids, policy, trusted_proxies: trusted_proxies.into() }
+        let rules = Rules { policy, trusted_proxies };
+        Self { fingerprints, bans, clock, ids, rules: Arc::new(ArcSwap::from_pointee(rules)) }
+    }
+
+    /// Puts another policy in force, for everybody who shares the service.
+    pub fn set_policy(&self, policy: ReputationPolicy, trusted_proxies: Vec<Network>) {
+        self.rules.store(Arc::new(Rules { policy, trusted_proxies }));
     }
 
     /// A page of the fingerprints that are of high risk now, in the order of their hashes.
@@ -82,7 +94,7 @@ impl ReputationService {
         let now = self.clock.now();
         let kept = self.fingerprints.list_high_risk(page).await?;
         let reports = kept.items.iter().filter_map(|record| self.report(record, now));
-        let items = reports.filter(|report| report.is_high_risk(&self.policy)).collect();
+        let items = reports.filter(|report| report.is_high_risk(&self.rules.load().policy)).collect();
         Ok(Page { items, next: kept.next })
     }
 
@@ -124,8 +136,8 @@ impl ReputationService {
     ) -> Result<Option<ClearedFingerprint>, StoreError> {
         let now = self.clock.now();
         let changed = self.change(fingerprint, now, |state| {
-            let before = state.report(&self.policy, fingerprint, now);
-            state.clear(&self.policy, now);
+            let before = state.report(&self.rules.load().policy, fingerprint, now);
+            state.clear(&self.rules.load().policy, now);
             before
         });
         let Some((Some(before), after)) = changed.await? else { return Ok(None) };
@@ -149,7 +161,7 @@ impl ReputationService {
         let before = *throttle;
         let changed = self.change(fingerprint, now, |state| {
             let mut throttle = before;
-            let clearance = clear_as_human(&self.policy, &mut throttle, state, now);
+            let clearance = clear_as_human(&self.rules.load().policy, &mut throttle, state, now);
             (clearance, throttle)
         });
         let Some(((clearance, cleared), _)) = changed.await? else { return Ok(None) };
@@ -164,7 +176,7 @@ impl ReputationService {
     /// [`StoreError`].
     pub async fn ban(&self, subject: BanSubject, length: TimeDelta) -> Result<BanAnswer, StoreError> {
         let now = self.clock.now();
-        let would_ban = match self.policy.ban().mode() {
+        let would_ban = match self.rules.load().policy.ban().mode() {
             Mode::Off => return Ok(BanAnswer::Off),
             Mode::Shadow => true,
             Mode::Enforce => false,
@@ -199,7 +211,7 @@ impl ReputationService {
     /// As for [`ReputationService::flag`].
     pub async fn keep(&self, fingerprint: FingerprintHash, state: ReputationState) -> Result<(), StoreError> {
         let now = self.clock.now();
-        let Some(record) = FingerprintRecord::of(&self.policy, fingerprint, state, now) else {
+        let Some(record) = FingerprintRecord::of(&self.rules.load().policy, fingerprint, state, now) else {
             return Ok(());
         };
         let mut attempts = 0;
@@ -248,7 +260,7 @@ impl ReputationService {
     /// [`StoreError`].
     pub async fn ban_list(&self) -> Result<BanList, StoreError> {
         let bans = self.all_running_bans().await?;
-        Ok(BanList::new(self.policy.ban().mode(), &bans, self.clock.now()))
+        Ok(BanList::new(self.rules.load().policy.ban().mode(), &bans, self.clock.now()))
     }
 
     /// Takes back all bans of a subject, and answers them.
@@ -277,7 +289,7 @@ impl ReputationService {
     }
 
     fn report(&self, record: &FingerprintRecord, now: DateTime<Utc>) -> Option<FingerprintReputation> {
-        record.state().report(&self.policy, record.fingerprint(), now)
+        record.state().report(&self.rules.load().policy, record.fingerprint(), now)
     }
 
     /// Why a network is never banned: it lies in a protected one, or holds one.
@@ -286,13 +298,15 @@ impl ReputationService {
         let private = PRIVATE
             .iter()
             .any(|text| network.contains(text.parse().expect("the addresses of the table are addresses")));
-        protection(self.policy.ban(), &self.trusted_proxies, network.address(), false).or_else(|| {
+        let rules = self.rules.load();
+        let ban = rules.policy.ban();
+        protection(ban, &rules.trusted_proxies, network.address(), false).or_else(|| {
             if private {
                 Some(Protection::PrivateNetwork)
-            } else if holds(&self.trusted_proxies) {
+            } else if holds(&rules.trusted_proxies) {
                 Some(Protection::TrustedProxy)
             } else {
-                holds(&self.policy.ban().settings().never).then_some(Protection::AllowListed)
+                holds(&ban.settings().never).then_some(Protection::AllowListed)
             }
         })
     }
@@ -310,7 +324,8 @@ impl ReputationService {
             let Some(kept) = self.fingerprints.get(fingerprint).await? else { return Ok(None) };
             let mut state = *kept.value.state();
             let answer = change(&mut state);
-            let Some(record) = FingerprintRecord::of(&self.policy, fingerprint, state, now) else {
+            let Some(record) = FingerprintRecord::of(&self.rules.load().policy, fingerprint, state, now)
+            else {
                 return Ok(None);
             };
             attempts += 1;
@@ -384,7 +399,7 @@ mod tests {
         let bench = Bench::new(Mode::Enforce);
         let mut state = ReputationState::default();
         let hostile = ChargedFacts { hostile: true, protected: false };
-        observe_charged(&bench.service.policy, &mut state, hostile, at(0));
+        observe_charged(&bench.policy(), &mut state, hostile, at(0));
         bench.service.keep(hash(1), state).await.unwrap();
         assert_eq!(bench.review().await, [hash(1)]);
         bench.clock.advance(TimeDelta::days(365));
@@ -519,6 +534,10 @@ mod tests {
     }
 
     impl Bench {
+        fn policy(&self) -> ReputationPolicy {
+            self.service.rules.load().policy.clone()
+        }
+
         fn new(mode: Mode) -> Self {
             let capacity = Capacity::new(100).unwrap();
             let clock = Arc::new(MockClock::at(at(0)));
@@ -538,7 +557,7 @@ mod tests {
         /// An ordinary request of this fingerprint now.
         async fn seen(&self, number: u128) {
             let mut state = ReputationState::default();
-            observe_charged(&self.service.policy, &mut state, ChargedFacts::default(), self.clock.now());
+            observe_charged(&self.policy(), &mut state, ChargedFacts::default(), self.clock.now());
             self.service.keep(hash(number), state).await.unwrap();
         }
 

@@ -1,5 +1,6 @@
 //! Deciding about traffic, live or replayed: all visitors, all site facts, one step a request.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ use analytics_domain::visit::{
     Client, ClientKey, Output, SHARDS, Shard, ShardCounters, Standings, Step, VisitPolicy, Visitor, shard_of,
 };
 use chrono::{DateTime, TimeDelta, Utc};
-use parking_lot::{Mutex, MutexGuard, RwLock};
+use parking_lot::{Mutex, MutexGuard, RwLock, RwLockReadGuard};
 
 /// All visitors and what is known of the site.
 ///
@@ -27,8 +28,7 @@ use parking_lot::{Mutex, MutexGuard, RwLock};
 /// holding up only those of the same 256th of the address space. Both run the same code.
 #[derive(Debug)]
 pub struct TrafficService<T> {
-    policy: VisitPolicy,
-    site: RwLock<SiteFacts>,
+    known: RwLock<Known>,
     shards: Vec<Mutex<Shard<T>>>,
     /// The minute that is open, since the epoch; the smallest value before the first request.
     minute: AtomicI64,
@@ -38,13 +38,20 @@ pub struct TrafficService<T> {
     left: Mutex<Output<T>>,
 }
 
+/// What every step is held against. Both are read together, so that a request takes one lock for them: always before that
+/// of a shard, or the minute that closes could wait for a request that waits for it.
+#[derive(Debug)]
+struct Known {
+    policy: Arc<VisitPolicy>,
+    site: SiteFacts,
+}
+
 impl<T: Default> TrafficService<T> {
     /// Nobody yet, and room for at least `capacity` visitors: an equal share for each of 256 shards.
     pub fn new(policy: VisitPolicy, capacity: usize) -> Self {
         let each = capacity.div_ceil(SHARDS);
         Self {
-            policy,
-            site: RwLock::default(),
+            known: RwLock::new(Known { policy: Arc::new(policy), site: SiteFacts::default() }),
             shards: (0..SHARDS).map(|_| Mutex::new(Shard::new(each))).collect(),
             minute: AtomicI64::new(i64::MIN),
             found: (0..SHARDS).map(|_| Mutex::default()).collect(),
@@ -62,25 +69,27 @@ impl<T: Default> TrafficService<T> {
     ) -> (Step, Class, &mut T) {
         let minute = minute_of(now);
         let open = *self.minute.get_mut();
+        let Known { policy, site } = self.known.get_mut();
         if minute > open {
             if open != i64::MIN {
                 let (since, start) = tick_times(open, minute);
                 for shard in &mut self.shards {
-                    shard.get_mut().tick(&self.policy, self.site.get_mut(), since, start, out);
+                    shard.get_mut().tick(policy, site, since, start, out);
                 }
-                self.site.get_mut().learn(out.findings.drain(..), start.timestamp_micros());
+                site.learn(out.findings.drain(..), start.timestamp_micros());
             }
             *self.minute.get_mut() = minute;
         }
         let shard = self.shards[shard_of(client.network)].get_mut();
-        shard.step(&self.policy, self.site.get_mut(), client, request, now, out)
+        shard.step(policy, site, client, request, now, out)
     }
 
     /// Decides about one live request, beside any number of other callers.
     pub fn decide(&self, client: Client<'_>, request: &Observation<'_>, now: DateTime<Utc>) -> (Step, Class) {
         self.advance(now);
+        let known = self.known.read();
         let shard = self.shards[shard_of(client.network)].lock();
-        self.decide_in(shard, client, request, now, |step, class, _| (*step, class))
+        self.decide_in((known, shard), client, request, now, |_, step, class, _| (*step, class))
     }
 
     /// Decides about one live request and hands what came of it to `then`, with what is kept beside the session. `None`,
@@ -91,11 +100,12 @@ impl<T: Default> TrafficService<T> {
         request: &Observation<'_>,
         now: DateTime<Utc>,
         patience: Duration,
-        then: impl FnOnce(&Step, Class, &mut T) -> R,
+        then: impl FnOnce(&VisitPolicy, &Step, Class, &mut T) -> R,
     ) -> Option<R> {
         self.advance(now);
+        let known = self.known.try_read_for(patience)?;
         let shard = self.shards[shard_of(client.network)].try_lock_for(patience)?;
-        Some(self.decide_in(shard, client, request, now, then))
+        Some(self.decide_in((known, shard), client, request, now, then))
     }
 
     /// Counts the answer to a live request that was decided before its status was known: the same request again, with the
@@ -109,8 +119,9 @@ impl<T: Default> TrafficService<T> {
     ) -> Option<R> {
         let mut out = Output::default();
         let answer = {
+            let known = self.known.read();
             let mut shard = self.shards[shard_of(key.network)].lock();
-            shard.answered(&self.policy, key, request, now, &mut out).map(then)
+            shard.answered(&known.policy, key, request, now, &mut out).map(then)
         };
         self.leave(out);
         answer
@@ -118,17 +129,18 @@ impl<T: Default> TrafficService<T> {
 
     /// Takes in what the tracker told of the open session of a client; `false` where there is none.
     pub fn tracked(&self, key: &ClientKey, marks: TrackerMarks, now: DateTime<Utc>) -> bool {
-        let site = self.site.read();
-        self.shards[shard_of(key.network)].lock().tracked(&self.policy, &site, key, marks, now)
+        let known = self.known.read();
+        let mut shard = self.shards[shard_of(key.network)].lock();
+        shard.tracked(&known.policy, &known.site, key, marks, now)
     }
 
     /// Ends the open session of a client; `false` where there is none.
     pub fn end(&self, key: &ClientKey, reason: EndReason, now: DateTime<Utc>) -> bool {
         let mut out = Output::default();
         let ended = {
-            let site = self.site.read();
+            let known = self.known.read();
             let mut shard = self.shards[shard_of(key.network)].lock();
-            shard.end(&self.policy, &site, key, reason, now, &mut out)
+            shard.end(&known.policy, &known.site, key, reason, now, &mut out)
         };
         self.leave(out);
         ended
@@ -140,7 +152,8 @@ impl<T: Default> TrafficService<T> {
         now: DateTime<Utc>,
         mut is: impl FnMut(&Visitor<T>) -> bool,
     ) -> Vec<HumanClearance> {
-        let clear = |shard: &Mutex<Shard<T>>| shard.lock().clear_as_human(&self.policy, now, &mut is);
+        let policy = self.policy();
+        let clear = |shard: &Mutex<Shard<T>>| shard.lock().clear_as_human(&policy, now, &mut is);
         self.shards.iter().flat_map(clear).collect()
     }
 
@@ -161,19 +174,20 @@ impl<T: Default> TrafficService<T> {
 
     /// What the open session of a client is taken for now, with every reason; `None` without an open session.
     pub fn explain(&self, key: &ClientKey) -> Option<Verdict> {
-        let site = self.site.read();
-        self.shards[shard_of(key.network)].lock().explain(&self.policy, &site, key)
+        let known = self.known.read();
+        self.shards[shard_of(key.network)].lock().explain(&known.policy, &known.site, key)
     }
 
     /// The level of a client at `now`; Normal for one that is not known.
     pub fn level(&self, key: &ClientKey, now: DateTime<Utc>) -> ThrottleLevel {
-        self.shards[shard_of(key.network)].lock().level(&self.policy, key, now)
+        self.shards[shard_of(key.network)].lock().level(&self.policy(), key, now)
     }
 
     /// What is held against clients and networks at `now`, one for each shard, under names made with `key`; see
     /// [`Shard::standings`]. Each shard is held up while its own is read.
     pub fn standings(&self, key: &IdentityKey, now: DateTime<Utc>) -> impl Iterator<Item = Standings> {
-        self.shards.iter().map(move |shard| shard.lock().standings(&self.policy, key, now))
+        let policy = self.policy();
+        self.shards.iter().map(move |shard| shard.lock().standings(&policy, key, now))
     }
 
     /// Takes up standings that were written down, one for each shard, before the first request; answers how many
@@ -184,8 +198,9 @@ impl<T: Default> TrafficService<T> {
         standings: impl IntoIterator<Item = Standings>,
         now: DateTime<Utc>,
     ) -> usize {
+        let policy = self.policy();
         let pairs = self.shards.iter().zip(standings);
-        pairs.map(|(shard, standings)| shard.lock().restore(&self.policy, key, standings, now)).sum()
+        pairs.map(|(shard, standings)| shard.lock().restore(&policy, key, standings, now)).sum()
     }
 
     /// Restored standings whose clients have not come back yet.
@@ -200,14 +215,24 @@ impl<T: Default> TrafficService<T> {
 
     /// Ends every open session, at the end of the input.
     pub fn finish(&mut self, out: &mut Output<T>) {
+        let Known { policy, site } = self.known.get_mut();
         for shard in &mut self.shards {
-            shard.get_mut().finish(&self.policy, self.site.get_mut(), EndReason::Inactive, out);
+            shard.get_mut().finish(policy, site, EndReason::Inactive, out);
         }
     }
 
     /// The rules in force.
-    pub const fn policy(&self) -> &VisitPolicy {
-        &self.policy
+    pub fn policy(&self) -> Arc<VisitPolicy> {
+        Arc::clone(&self.known.read().policy)
+    }
+
+    /// Puts other rules in force, from the next request on. What is remembered of everybody stays.
+    pub fn set_policy(&self, policy: VisitPolicy) {
+        let policy = Arc::new(policy);
+        self.known.write().policy = Arc::clone(&policy);
+        for shard in &self.shards {
+            shard.lock().policy_changed(&policy);
+        }
     }
 
     /// Visitors remembered now.
@@ -222,19 +247,16 @@ impl<T: Default> TrafficService<T> {
 
     fn decide_in<R>(
         &self,
-        mut shard: MutexGuard<'_, Shard<T>>,
+        (known, mut shard): (RwLockReadGuard<'_, Known>, MutexGuard<'_, Shard<T>>),
         client: Client<'_>,
         request: &Observation<'_>,
         now: DateTime<Utc>,
-        then: impl FnOnce(&Step, Class, &mut T) -> R,
+        then: impl FnOnce(&VisitPolicy, &Step, Class, &mut T) -> R,
     ) -> R {
         let mut out = Output::default();
-        let answer = {
-            let site = self.site.read();
-            let (step, class, kept) = shard.step(&self.policy, &site, client, request, now, &mut out);
-            then(&step, class, kept)
-        };
-        drop(shard);
+        let (step, class, kept) = shard.step(&known.policy, &known.site, client, request, now, &mut out);
+        let answer = then(&known.policy, &step, class, kept);
+        drop((shard, known));
         if !out.findings.is_empty() {
             self.found[shard_of(client.network)].lock().append(&mut out.findings);
         }
@@ -263,11 +285,11 @@ impl<T: Default> TrafficService<T> {
         let (since, start) = tick_times(open, minute);
         let mut out = Output::default();
         for shard in &self.shards {
-            let site = self.site.read();
-            shard.lock().tick(&self.policy, &site, since, start, &mut out);
+            let known = self.known.read();
+            shard.lock().tick(&known.policy, &known.site, since, start, &mut out);
         }
         let found = self.found.iter().flat_map(|found| std::mem::take(&mut *found.lock()));
-        self.site.write().learn(found.chain(out.findings.drain(..)), start.timestamp_micros());
+        self.known.write().site.learn(found.chain(out.findings.drain(..)), start.timestamp_micros());
         self.leave(out);
     }
 }
@@ -339,6 +361,39 @@ mod tests {
             });
             prop_assert_eq!(replayed(&lines, capacity), replayed(&shuffled, capacity));
         }
+    }
+
+    /// Requests, beacons, closing minutes and other rules at once: each takes its locks in the same order, so all end.
+    #[test]
+    fn callers_of_every_kind_do_not_wait_for_each_other_without_end() {
+        let traffic = TrafficService::<()>::new(VisitPolicy::default(), 1_000);
+        let (network, agent) = client(1);
+        let client = Client { network, headers: 0, agent: &agent };
+        let request = ArbitraryRequest::page("/");
+        let at = |second: i64| DateTime::from_timestamp(second, 0).unwrap();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for second in 0..20_000 {
+                    let patience = Duration::from_secs(10);
+                    let then = |_: &VisitPolicy, step: &Step, _: Class, _: &mut ()| step.opened;
+                    let decided =
+                        traffic.decide_within(client, &request.observation(), at(second), patience, then);
+                    assert!(decided.is_some());
+                }
+            });
+            scope.spawn(|| {
+                for second in 0..20_000 {
+                    traffic.tracked(&client.key(), TrackerMarks::default(), at(second));
+                    traffic.explain(&client.key());
+                }
+            });
+            scope.spawn(|| {
+                for _ in 0..200 {
+                    traffic.set_policy(VisitPolicy::default());
+                }
+            });
+        });
+        assert_eq!(traffic.visitors(), 1);
     }
 
     #[test]

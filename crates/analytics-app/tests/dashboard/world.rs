@@ -9,11 +9,9 @@ use analytics_app::replay::{RecordSink, Replay, ReplayOptions};
 use analytics_app::services::ReputationService;
 use analytics_app::simulate::{self, SimulationOptions, SimulationPlan};
 use analytics_app::wiring::{self, Stores};
-use analytics_domain::detector::DetectorPolicy;
 use analytics_domain::reputation::ReputationPolicy;
 use analytics_domain::request_row::RequestRow;
 use analytics_domain::session::AnalyticsSession;
-use analytics_domain::throttle::Mode;
 use analytics_ports::{MockClock, SequentialIds, StoreError};
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -95,8 +93,7 @@ impl World {
             reputation: reputation.clone(),
             clock,
             ids,
-            detector: DetectorPolicy::default(),
-            mode: Mode::Shadow,
+            rules: Arc::new(Arc::default),
             gate: Arc::new(TestGate { open }),
             live: None,
             form_key: [7; 32],

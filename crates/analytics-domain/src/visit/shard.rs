@@ -340,6 +340,17 @@ impl<T: Default> Shard<T> {
         }
     }
 
+    /// Takes up other rules: from now on every call is held against this policy. It looks at all visitors.
+    pub fn policy_changed(&mut self, policy: &VisitPolicy) {
+        let slots: Vec<u32> = self.slots().collect();
+        for slot in slots {
+            let visitor = self.visitors.get_mut(slot);
+            visitor.protected = is_protected(policy, &visitor.key, visitor.agent.verification);
+        }
+        // With a shorter gap a session can end earlier than was thought.
+        self.quiet_until_us = i64::MIN;
+    }
+
     /// Ends every open session, at the end of the input or of the service.
     pub fn finish(&mut self, policy: &VisitPolicy, site: &SiteFacts, reason: EndReason, out: &mut Output<T>) {
         for place in Place::ALL {
@@ -409,10 +420,7 @@ impl<T: Default> Shard<T> {
         if self.visitors.is_full(self.waiting.len()) {
             self.evict(policy, site, now, out);
         }
-        let verified = client.agent.verification == Verification::Verified;
-        let address = key.network.network().address();
-        let rules = policy.reputation.ban();
-        let protected = protection(rules, &policy.trusted_proxies, address, verified).is_some();
+        let protected = is_protected(policy, &key, client.agent.verification);
         let mut visitor = Visitor::new(key, home, *client.agent, protected);
         if let Some(ClientStanding { throttle, reputation, .. }) = standing {
             (visitor.throttle, visitor.reputation) = (throttle, reputation);
@@ -549,6 +557,13 @@ impl<T: Default> Shard<T> {
         let kept: BTreeMap<_, u16> = self.company.iter().map(|(k, v)| (*k, *v)).collect();
         assert_eq!(kept, company, "company");
     }
+}
+
+/// Whether a client is never banned.
+fn is_protected(policy: &VisitPolicy, key: &ClientKey, verification: Verification) -> bool {
+    let verified = verification == Verification::Verified;
+    let address = key.network.network().address();
+    protection(policy.reputation.ban(), &policy.trusted_proxies, address, verified).is_some()
 }
 
 /// When a session that was last active then has ended, if nothing more comes.

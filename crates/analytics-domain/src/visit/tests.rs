@@ -10,7 +10,7 @@ use super::*;
 use crate::detector::profile::TrackerMarks;
 use crate::detector::{AgentFacts, ReferrerFacts};
 use crate::request::ClientNetwork;
-use crate::session::EndReason;
+use crate::session::{EndReason, SessionPolicy};
 use crate::site::SiteFacts;
 use crate::strategies::{ArbitraryRequest, Lines, sequence};
 use crate::throttle::{
@@ -40,6 +40,27 @@ fn a_gap_of_exactly_thirty_minutes_starts_another_session() {
     let then = start() + GAP - MICROSECOND + GAP;
     assert!(world.page(visitor, then).opened);
     assert_eq!(world.ends(), [(EndReason::Inactive, start(), start() + GAP - MICROSECOND, 2)]);
+}
+
+#[test]
+fn other_rules_hold_from_the_next_call_on_and_free_nobody() {
+    let mut world = World::new(10);
+    world.policy.throttle = enforcing(quota(1, 1));
+    let (visitor, proxy) = (client(1), client(2));
+    world.page(visitor, start());
+    world.page(proxy, start());
+    assert!(!world.page(visitor, start() + MICROSECOND).decision.is_admitted());
+    world.tick(start() + GAP / 2);
+    assert_eq!(world.ends(), []);
+
+    world.policy.session = SessionPolicy::new(TimeDelta::minutes(5), TimeDelta::hours(24)).unwrap();
+    world.policy.trusted_proxies = [proxy.network.network()].into();
+    world.shard.policy_changed(&world.policy);
+    let protected = |who: Who| world.shard.visitor(&who.key()).unwrap().protected;
+    assert_eq!((protected(visitor), protected(proxy)), (false, true));
+    assert!(!world.page(visitor, start() + MICROSECOND * 2).decision.is_admitted(), "the quota is used up");
+    world.tick(start() + GAP / 2);
+    assert_eq!(world.ends().len(), 2, "the shorter gap has passed for both");
 }
 
 #[test]

@@ -92,8 +92,8 @@ impl FromRequestParts<Arc<Service>> for Caller {
         let network = caller.request(service, |request| {
             ClientNetwork::of(&live.policy().request.address, live.client(request))
         });
-        let quota = live.visit().throttle.assets();
-        if service.beacon_limit().admits(quota, network, service.clock().now()) {
+        let rules = live.visit();
+        if service.beacon_limit().admits(rules.throttle.assets(), network, service.clock().now()) {
             Ok(caller)
         } else {
             Err(Problem::new(ProblemKind::TooMany, "this network sends too many beacons"))

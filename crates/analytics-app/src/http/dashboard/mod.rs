@@ -19,9 +19,9 @@ mod view;
 
 use std::sync::Arc;
 
-use analytics_domain::detector::DetectorPolicy;
 use analytics_domain::ids::SessionId;
 use analytics_domain::throttle::Mode;
+use analytics_domain::visit::VisitPolicy;
 use analytics_ports::{Clock, IdGenerator};
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Path, State};
@@ -52,12 +52,14 @@ pub struct Dashboard {
     moderation: ModerationService,
     labels: LabelService,
     clock: Arc<dyn Clock>,
-    detector: DetectorPolicy,
-    mode: Mode,
+    rules: Arc<RulesInForce>,
     gate: Arc<dyn Gate>,
     live: Option<Arc<LiveTraffic>>,
     forms: FormKey,
 }
+
+/// Answers the rules that are in force; a service that runs takes up others.
+pub type RulesInForce = dyn Fn() -> Arc<VisitPolicy> + Send + Sync;
 
 /// What a [`Dashboard`] is made of.
 pub struct DashboardParts {
@@ -69,10 +71,8 @@ pub struct DashboardParts {
     pub clock: Arc<dyn Clock>,
     /// Makes the ids of what is audited.
     pub ids: Arc<dyn IdGenerator>,
-    /// The rules whose arithmetic is shown.
-    pub detector: DetectorPolicy,
-    /// Whether limits bind, which every page says.
-    pub mode: Mode,
+    /// The rules whose arithmetic is shown. Every page says whether limits bind.
+    pub rules: Arc<RulesInForce>,
     /// Who may look.
     pub gate: Arc<dyn Gate>,
     /// The engine, which is told what is done about its clients; `None` where nothing is served.
@@ -84,7 +84,7 @@ pub struct DashboardParts {
 impl Dashboard {
     /// The dashboard over these parts.
     pub fn new(parts: DashboardParts) -> Self {
-        let DashboardParts { stores, reputation, clock, ids, detector, mode, gate, live, form_key } = parts;
+        let DashboardParts { stores, reputation, clock, ids, rules, gate, live, form_key } = parts;
         let reports = ReportService::new(Arc::clone(&stores.core_stats), Arc::clone(&stores.queries));
         let moderation = ModerationService::new(
             reputation.clone(),
@@ -101,11 +101,16 @@ impl Dashboard {
             ids,
         );
         let forms = FormKey::new(form_key);
-        Self { stores, reports, reputation, moderation, labels, clock, detector, mode, gate, live, forms }
+        Self { stores, reports, reputation, moderation, labels, clock, rules, gate, live, forms }
     }
 }
 
 impl Dashboard {
+    /// Whether limits bind.
+    fn mode(&self) -> Mode {
+        (self.rules)().throttle.mode()
+    }
+
     /// The dashboard of a service, with a key of its own.
     pub fn of(service: &Arc<Service>) -> Self {
         let parts = service.parts();
@@ -114,14 +119,13 @@ impl Dashboard {
         let chance = [parts.ids.ban_id(now), parts.ids.ban_id(now)].map(|id| id.as_u128().to_le_bytes());
         let mut form_key = [0; 32];
         form_key.copy_from_slice(chance.as_flattened());
-        let rules = parts.live.visit();
+        let live = Arc::clone(&parts.live);
         Self::new(DashboardParts {
             stores: parts.stores.clone(),
             reputation: parts.reputation.clone(),
             clock: Arc::clone(&parts.clock),
             ids: Arc::clone(&parts.ids),
-            detector: rules.detector.policy().clone(),
-            mode: rules.throttle.mode(),
+            rules: Arc::new(move || live.visit()),
             gate: Arc::clone(service) as _,
             live: Some(Arc::clone(&parts.live)),
             form_key,
@@ -191,7 +195,7 @@ async fn show(
         };
         match parameters.get("format") {
             None | Some("html") => {
-                let shell = Shell { page, path: uri.path(), view: &view, mode: dashboard.mode, now, done };
+                let shell = Shell { page, path: uri.path(), view: &view, mode: dashboard.mode(), now, done };
                 Ok(html(StatusCode::OK, shell.html(&body)))
             }
             Some("csv") => csv(page, &body, parameters.get("table")),
@@ -216,7 +220,7 @@ fn csv(page: PageName, body: &Body, table: Option<&str>) -> Result<Response, Pro
 
 /// The page that says why there is none.
 fn refuse(dashboard: &Dashboard, problem: &Problem) -> Response {
-    let mut response = html(problem.status(), layout::problem(problem, dashboard.mode));
+    let mut response = html(problem.status(), layout::problem(problem, dashboard.mode()));
     if problem.status() == StatusCode::SERVICE_UNAVAILABLE {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
     }

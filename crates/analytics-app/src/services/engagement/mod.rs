@@ -26,6 +26,7 @@ use analytics_domain::ids::{EventId, SessionId};
 use analytics_domain::request::{Referrer, SitePolicy};
 use analytics_domain::session::Text;
 use analytics_ports::{Clock, EngagementRepository, IdGenerator, Recorded, StoreError};
+use arc_swap::ArcSwap;
 use chrono::{DateTime, Utc};
 use parking_lot::Mutex;
 
@@ -45,7 +46,7 @@ pub struct EngagementService {
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdGenerator>,
     key: PageTokenKey,
-    rules: EngagementRules,
+    rules: ArcSwap<EngagementRules>,
     uses: Mutex<TokenUses>,
     owed: Mutex<Owed>,
     counts: BeaconCounts,
@@ -91,6 +92,7 @@ impl EngagementService {
     ) -> Self {
         let uses = Mutex::new(TokenUses::new(rules.beacons.settings().tokens_remembered as usize));
         let (owed, counts) = (Mutex::default(), BeaconCounts::default());
+        let rules = ArcSwap::from_pointee(rules);
         Self { analytics, engagement, clock, ids, key, rules, uses, owed, counts }
     }
 
@@ -138,8 +140,8 @@ impl EngagementService {
         if Text::<1024>::cut(page).is_empty() {
             return Err(RefusedBeacon::NoPage);
         }
-        let site = &self.rules.site;
-        match Referrer::read(site, Some(page)) {
+        let site = Arc::clone(&self.rules.load().site);
+        match Referrer::read(&site, Some(page)) {
             Referrer::External { .. } if site.knows_hosts() => Err(RefusedBeacon::ForeignPage),
             Referrer::External { .. }
             | Referrer::Internal { .. }
@@ -285,9 +287,9 @@ impl EngagementService {
         self.counts.all()
     }
 
-    /// The rules in force.
-    pub const fn rules(&self) -> &EngagementRules {
-        &self.rules
+    /// Puts other rules in force. Room for tokens stays what it was at the start.
+    pub fn set_rules(&self, rules: EngagementRules) {
+        self.rules.store(Arc::new(rules));
     }
 
     async fn issue(
@@ -324,10 +326,10 @@ impl EngagementService {
             Err(unbound) => (sender.ok_or(RefusedBeacon::NoSession)?, None, Some(unbound)),
         };
         let context = EngagementContext { id, session, page_served_at, bound: unbound.is_none() };
-        let event = EngagementEvent::create(&self.rules.engagement, context, &beacon.claims, at)
+        let event = EngagementEvent::create(&self.rules.load().engagement, context, &beacon.claims, at)
             .map_err(|invalid| BeaconAnswer::from(RefusedBeacon::from(invalid)))?;
         let (width, height) = (beacon.viewport_width, beacon.viewport_height);
-        let plausible = self.rules.beacons.is_viewport(width, height);
+        let plausible = self.rules.load().beacons.is_viewport(width, height);
         Ok(Ready {
             event,
             unbound,
@@ -361,13 +363,13 @@ impl EngagementService {
         now: DateTime<Utc>,
     ) -> Result<(EventId, DateTime<Utc>), RefusedBeacon> {
         let Some(id) = told else { return Ok((self.ids.event_id(now), now)) };
-        let at = self.rules.beacons.time_of(id, now).ok_or(RefusedBeacon::IdOfAnotherTime)?;
+        let at = self.rules.load().beacons.time_of(id, now).ok_or(RefusedBeacon::IdOfAnotherTime)?;
         Ok((id, at))
     }
 
     fn proof(&self, token: Option<&str>, page: &str, now: DateTime<Utc>) -> Result<PageProof, Unbound> {
         let token = token.ok_or(Unbound::NoToken)?;
-        Ok(self.key.check(&self.rules.beacons, token, page, now)?)
+        Ok(self.key.check(&self.rules.load().beacons, token, page, now)?)
     }
 
     fn placed(&self, session: Option<SessionId>, page: &str) -> Result<SessionId, RefusedBeacon> {
@@ -414,7 +416,7 @@ impl EngagementService {
         form: Form,
         body: &[u8],
     ) -> Result<Vec<Result<T, String>>, EngagementError> {
-        wire::read(&self.rules.beacons, form, body).map_err(|unreadable| {
+        wire::read(&self.rules.load().beacons, form, body).map_err(|unreadable| {
             self.counts.add(kind, "unreadable", unreadable.as_str());
             unreadable.into()
         })
@@ -423,7 +425,7 @@ impl EngagementService {
 
 impl std::fmt::Debug for EngagementService {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("EngagementService").field("rules", &self.rules).finish_non_exhaustive()
+        f.debug_struct("EngagementService").field("rules", &self.rules.load()).finish_non_exhaustive()
     }
 }
 

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use super::JobRunner;
 use super::job::{Job, JobOutcome, JobReport};
 use super::schedule::JobSchedule;
+use super::{JobPolicies, JobRunner};
 
 /// A runner with a schedule, and when each job ran last. It has no timer: whoever has it calls [`JobDriver::run_due`],
 /// waits for [`JobDriver::until_due`], and calls again.
@@ -23,6 +23,12 @@ impl JobDriver {
     /// The driver that runs jobs by this runner on this schedule.
     pub const fn new(runner: JobRunner, schedule: JobSchedule) -> Self {
         Self { runner, schedule, last: BTreeMap::new() }
+    }
+
+    /// Follows other policies and another schedule. When each job ran last is kept.
+    pub fn set_rules(&mut self, policies: JobPolicies, schedule: JobSchedule) {
+        self.runner.set_policies(policies);
+        self.schedule = schedule;
     }
 
     /// The runner, for its counters.

@@ -124,6 +124,11 @@ impl JobRunner {
         Self { stores, leaders, clock, policies, extraction: None, metrics: Arc::default() }
     }
 
+    /// Follows other policies from the next job on.
+    pub fn set_policies(&mut self, policies: JobPolicies) {
+        self.policies = policies;
+    }
+
     /// The runner whose job of that name extracts features this way.
     #[must_use]
     pub fn with_extraction(self, extraction: Arc<dyn FeatureExtraction>) -> Self {

@@ -31,8 +31,9 @@ pub(in super::super) async fn body(ask: &Ask<'_>, id: SessionId) -> Result<Body,
     if let Some(verdict) = &session.record().verdict {
         blocks.push(Block::Heading("Why".to_owned()));
         blocks.push(Block::Table(signals(verdict)));
-        blocks.push(Block::Table(categories(&ask.dashboard.detector, verdict)));
-        blocks.push(Block::Markup(arithmetic(&ask.dashboard.detector, verdict)));
+        let rules = (ask.dashboard.rules)();
+        blocks.push(Block::Table(categories(rules.detector.policy(), verdict)));
+        blocks.push(Block::Markup(arithmetic(rules.detector.policy(), verdict)));
     }
     blocks.push(Block::Heading("Limits".to_owned()));
     blocks.push(Block::Table(refusals(&session, &requests)));
