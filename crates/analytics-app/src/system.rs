@@ -215,6 +215,25 @@ impl StopSignal {
     }
 }
 
+/// The wish of whoever runs the process that it reads its configuration again: a hangup signal.
+#[derive(Debug)]
+pub struct HangupSignal(tokio::signal::unix::Signal);
+
+/// Listens for hangups; from now on they do not end the process.
+///
+/// # Errors
+/// When the system refuses to listen for signals, and outside a runtime with I/O.
+pub fn hangup_signal() -> std::io::Result<HangupSignal> {
+    tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()).map(HangupSignal)
+}
+
+impl HangupSignal {
+    /// Waits for the next one.
+    pub async fn next(&mut self) {
+        self.0.recv().await;
+    }
+}
+
 /// The time to tell when this one was told last, this long ago, and the machine's clock shows `wall`.
 fn steady(last: DateTime<Utc>, elapsed: Duration, wall: DateTime<Utc>) -> DateTime<Utc> {
     if wall >= last {

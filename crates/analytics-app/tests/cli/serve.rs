@@ -197,6 +197,36 @@ async fn a_restart_goes_on_with_the_same_store_and_the_same_identities() {
 }
 
 #[test]
+fn a_hangup_takes_up_the_file_again_and_frees_nobody() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("policy.toml");
+    let write = |text: &str| std::fs::write(&file, text).unwrap();
+    write("[throttle]\nmode = \"shadow\"\n");
+    let options = ["--trusted-proxy", "127.0.0.1", "--policy", file.to_str().unwrap()];
+    let served = Served::start(&options);
+    let statuses = |client: &str| {
+        let answers = (0..30).map(|_| served.decide(client, "/"));
+        answers.filter(|head| head.starts_with("HTTP/1.1 429 ")).count()
+    };
+    assert_eq!(statuses("203.0.113.7"), 0);
+    write("[throttle]\nmode = \"enforce\"\n[live]\nexempt_networks = [\"203.0.113.8/32\"]\ncapacity = 9\n");
+    served.hang_up();
+    served.waits_for("analytics_configurations_taken_up_total 1");
+    assert_eq!(statuses("203.0.113.7"), 30, "what was used up before is still used up");
+    assert_eq!(statuses("203.0.113.8"), 0);
+
+    write("[throttle]\nmode = \"off\"\nmood = 1\n");
+    served.hang_up();
+    served.waits_for("analytics_configurations_refused_total 1");
+    assert_eq!(statuses("203.0.113.7"), 30);
+    let ready = served.read("/readyz").to_string();
+    assert!(ready.contains("the newest configuration was refused"), "{ready}");
+    let said = served.stop();
+    assert!(said.contains("the configuration was taken up; live.capacity at the next start"), "{said}");
+    assert!(said.contains("stays in force") && said.contains("line 3: `throttle.mood`"), "{said}");
+}
+
+#[test]
 fn hostile_bytes_and_silence_hold_up_nobody() {
     let served = Served::start(&["--trusted-proxy", "127.0.0.1"]);
     let silent: Vec<TcpStream> = (0..20).map(|_| TcpStream::connect(&served.address).unwrap()).collect();
@@ -290,6 +320,24 @@ impl Served {
         self.raw(&format!(
             "GET /v1/decide HTTP/1.1\r\nhost: x\r\n{forwarded}\r\n{agent}\r\nconnection: close\r\n\r\n"
         ))
+    }
+
+    /// Asks it to read its configuration again.
+    fn hang_up(&self) {
+        let process = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-HUP", &process]).status().unwrap().success());
+    }
+
+    /// Waits until the metrics have this line.
+    fn waits_for(&self, line: &str) {
+        let asked = "GET /metrics HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+        for _ in 0..2_000 {
+            if self.raw(asked).lines().any(|told| told == line) {
+                return;
+            }
+            std::thread::park_timeout(Duration::from_millis(5));
+        }
+        panic!("the metrics never had {line}");
     }
 
     /// Asks it to end, waits until it has, and answers all that it said.

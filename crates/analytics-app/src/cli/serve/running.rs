@@ -13,13 +13,13 @@ use super::super::replay::{open_geo, wired};
 use super::super::settings::rules;
 use super::alerts::Delivering;
 use super::{ServeArgs, demo};
-use crate::analytics::{Analytics, StartError};
+use crate::analytics::{Analytics, AtNextStart, StartError};
 use crate::config::Settings;
 use crate::http::server::{ServerPolicy, serve as answer};
 use crate::live::Tokens;
 use crate::live::private::StateDir;
 use crate::live::verify::{CrawlerRules, CrawlerVerifier, SystemNames, VerifyPolicy};
-use crate::system::{SystemClock, stop_signal};
+use crate::system::{HangupSignal, SystemClock, hangup_signal, stop_signal};
 use crate::wiring::{self, Stores};
 
 /// Serves until a signal asks to stop, then lets requests under way end and brings what is queued to the store.
@@ -29,6 +29,7 @@ pub(super) async fn serve(
     out: &mut dyn Write,
 ) -> Result<(), CliError> {
     let stop = stop_signal().map_err(CliError::failed)?;
+    let hangup = hangup_signal().map_err(CliError::failed)?;
     let stores = open(args, settings).await?;
     if args.demo {
         demo::fill(settings, &stores, SystemClock.now()).await?;
@@ -66,7 +67,10 @@ pub(super) async fn serve(
     if let Some(path) = &args.token_file {
         tracing::info!("tokens are in {}", path.display());
     }
-    answer(listener, analytics.router(), ServerPolicy::default(), stop.asked()).await;
+    tokio::select! {
+        () = answer(listener, analytics.router(), ServerPolicy::default(), stop.asked()) => {}
+        () = reload_at(hangup, args, &analytics) => {}
+    }
     let counters = analytics.close().await;
     if let Some(delivering) = delivering {
         delivering.stop();
@@ -80,6 +84,29 @@ pub(super) async fn serve(
         )));
     }
     Ok(())
+}
+
+/// Reads the configuration again at each hangup, without end. One that is refused is told, and changes nothing.
+async fn reload_at(mut hangup: HangupSignal, args: &ServeArgs, analytics: &Analytics) {
+    loop {
+        hangup.next().await;
+        match reload(args, analytics).await {
+            Ok(later) if later.is_empty() => tracing::info!("the configuration was taken up"),
+            Ok(later) => {
+                let keys = later.join(", ");
+                tracing::warn!("the configuration was taken up; {keys} at the next start");
+            }
+            Err(error) => {
+                analytics.refuse_configuration();
+                tracing::error!("the configuration of before stays in force: {error}");
+            }
+        }
+    }
+}
+
+async fn reload(args: &ServeArgs, analytics: &Analytics) -> Result<AtNextStart, CliError> {
+    let settings = args.settings()?;
+    analytics.reload(&settings, rules(&settings)?).await.map_err(CliError::usage)
 }
 
 fn crawlers(args: &ServeArgs) -> Result<CrawlerRules, CliError> {
