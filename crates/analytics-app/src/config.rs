@@ -82,6 +82,9 @@ pub struct LiveSettings {
     pub exempt_paths: Vec<String>,
     /// Networks that are never refused. Default none.
     pub exempt_networks: Vec<Network>,
+    /// Whether browsers are given a cookie for their session, so that people who share an address and an agent are counted
+    /// apart. Default no.
+    pub session_cookie: bool,
 }
 
 impl Default for LiveSettings {
@@ -93,6 +96,7 @@ impl Default for LiveSettings {
             traps: Vec::new(),
             exempt_paths: Vec::new(),
             exempt_networks: Vec::new(),
+            session_cookie: false,
         }
     }
 }
@@ -154,6 +158,7 @@ impl Settings {
             traps: self.live.traps.clone(),
             exempt_paths: self.live.exempt_paths.clone(),
             exempt_networks: self.live.exempt_networks.clone(),
+            session_cookie: self.live.session_cookie,
             privacy: self.privacy,
             patience: Duration::from_millis(self.live.patience_ms.into()),
         })

@@ -35,6 +35,16 @@ impl IdentityKey {
         VisitorId::from_u128(self.hash(b"visitor", &[site.as_bytes(), &network.to_bytes(), agent.as_bytes()]))
     }
 
+    /// The counting identity of one of several that share agent and network, as a session cookie tells them apart; number 0
+    /// is [`IdentityKey::visitor`].
+    pub fn visitor_beside(&self, site: &str, network: ClientNetwork, agent: &str, number: u8) -> VisitorId {
+        if number == 0 {
+            return self.visitor(site, network, agent);
+        }
+        let fields: [&[u8]; 4] = [site.as_bytes(), &network.to_bytes(), agent.as_bytes(), &[number]];
+        VisitorId::from_u128(self.hash(b"visitor", &fields))
+    }
+
     /// The abuse identity of an agent on a network.
     pub fn fingerprint(
         &self,
@@ -102,6 +112,14 @@ mod tests {
     #[test]
     fn moving_a_byte_between_fields_changes_the_identity() {
         assert_ne!(KEY.visitor("ab", NETWORK, "c"), KEY.visitor("a", NETWORK, "bc"));
+    }
+
+    #[test]
+    fn visitors_beside_each_other_are_as_many_as_their_numbers() {
+        let of = |number| KEY.visitor_beside("site", NETWORK, "agent", number);
+        assert_eq!(of(0), KEY.visitor("site", NETWORK, "agent"));
+        let all: std::collections::BTreeSet<_> = (0..=u8::MAX).map(of).collect();
+        assert_eq!(all.len(), 256);
     }
 
     #[test]

@@ -139,6 +139,7 @@ fn answer(decided: Decided) -> (Response, Pending) {
     let mut response = StatusCode::OK.into_response();
     let headers = response.headers_mut();
     set_limit(headers, decided.fields);
+    set_cookie(headers, decided.cookie);
     if let Ok(session) = HeaderValue::try_from(decided.session.to_string()) {
         headers.insert(SESSION, session);
     }
@@ -167,6 +168,13 @@ pub(super) fn set_limit(headers: &mut HeaderMap, fields: Option<RateLimitFields>
     set(RATE_LIMIT, fields.limit);
     if let Some(seconds) = fields.retry_after {
         set(RETRY_AFTER, seconds.to_string());
+    }
+}
+
+/// Gives the client its session cookie.
+pub(super) fn set_cookie(headers: &mut HeaderMap, cookie: Option<String>) {
+    if let Some(Ok(cookie)) = cookie.map(HeaderValue::try_from) {
+        headers.append(header::SET_COOKIE, cookie);
     }
 }
 

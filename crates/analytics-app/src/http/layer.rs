@@ -14,10 +14,10 @@ use std::task::{Context, Poll};
 use analytics_ports::Clock;
 use axum::body::{Body, HttpBody};
 use axum::extract::ConnectInfo;
-use axum::http::{Request, Response, header};
+use axum::http::{HeaderMap, Request, Response, header};
 use tower::{Layer, Service};
 
-use super::decide::{refusal, set_limit};
+use super::decide::{refusal, set_cookie, set_limit};
 use super::request::{fields, protocol, raw};
 use crate::live::{Answer, Decided, LiveTraffic, Pending};
 use crate::system::Stopwatch;
@@ -113,13 +113,17 @@ where
         }
         let Decided { session, visitor, class, answer, .. } = decided;
         request.extensions_mut().insert(Visit { session, visitor, class, level: answer.level });
-        let fields = decided.fields;
+        let (fields, cookie) = (decided.fields, decided.cookie);
         let under = Under { shared, pending: Some(decided.pending) };
         let since = Stopwatch::start();
         let answering = self.inner.call(request);
         Box::pin(async move {
             let mut response = answering.await?;
             set_limit(response.headers_mut(), fields);
+            // A cookie in an answer that others are shown too would make them one.
+            if !is_shared(response.headers()) {
+                set_cookie(response.headers_mut(), cookie);
+            }
             let told = response.headers().get(header::CONTENT_LENGTH);
             let told = told.and_then(|length| length.to_str().ok()?.parse().ok());
             under.answered(Answer {
@@ -162,6 +166,16 @@ impl Shared {
     }
 }
 
+/// Whether an answer says that caches may show it to others.
+fn is_shared(headers: &HeaderMap) -> bool {
+    let said = headers.get_all(header::CACHE_CONTROL).iter().filter_map(|value| value.to_str().ok());
+    let mut directives = said.flat_map(|value| value.split(','));
+    directives.any(|directive| {
+        let name = directive.split('=').next().unwrap_or_default().trim();
+        name.eq_ignore_ascii_case("public") || name.eq_ignore_ascii_case("s-maxage")
+    })
+}
+
 /// A request that the inner service works at. A client that goes away leaves it without an answer, and it is counted.
 struct Under {
     shared: Arc<Shared>,
@@ -198,7 +212,7 @@ mod tests {
 
     use super::*;
     use crate::analytics::Analytics;
-    use crate::config::Settings;
+    use crate::config::{LiveSettings, Settings};
     use crate::wiring::Stores;
 
     #[tokio::test]
@@ -232,6 +246,17 @@ mod tests {
         assert_eq!(statuses.iter().filter(|status| **status == StatusCode::OK).count(), 20);
         assert_eq!(statuses[24], StatusCode::TOO_MANY_REQUESTS);
         assert_eq!(bench.live.counters().refused, 5);
+    }
+
+    #[tokio::test]
+    async fn a_session_cookie_is_set_but_on_answers_that_caches_share() {
+        let bench = Bench::with(LiveSettings { session_cookie: true, ..LiveSettings::default() });
+        let agent = "Mozilla/5.0 Firefox/140.0";
+        let given = bench.ask("/", agent).await.headers().get(header::SET_COOKIE).cloned().unwrap();
+        assert!(given.to_str().unwrap().starts_with("analytics_session="), "{given:?}");
+        let shared = bench.ask("/shared", agent).await;
+        assert_eq!((shared.status(), shared.headers().get(header::SET_COOKIE)), (StatusCode::OK, None));
+        assert!(Bench::new().ask("/", agent).await.headers().get(header::SET_COOKIE).is_none());
     }
 
     #[tokio::test]
@@ -289,9 +314,13 @@ mod tests {
 
     impl Bench {
         fn new() -> Self {
+            Self::with(LiveSettings::default())
+        }
+
+        fn with(live: LiveSettings) -> Self {
             let clock = Arc::new(MockClock::at(at()));
             let throttle = ThrottleSettings { mode: Mode::Enforce, ..ThrottleSettings::default() };
-            let settings = Settings { throttle: throttle.try_into().unwrap(), ..Settings::default() };
+            let settings = Settings { throttle: throttle.try_into().unwrap(), live, ..Settings::default() };
             let analytics = Analytics::builder().settings(settings).clock(clock.clone()).build().unwrap();
             let live = Arc::clone(analytics.live());
             let told = |request: Request<Body>| async move {
@@ -300,6 +329,7 @@ mod tests {
             let router = Router::new()
                 .route("/", get(|| async { "hello" }))
                 .route("/class", get(told))
+                .route("/shared", get(|| async { ([(header::CACHE_CONTROL, "max-age=60, Public")], "all") }))
                 .layer(analytics.layer());
             Self { router, live, clock, analytics }
         }

@@ -73,6 +73,8 @@ struct Decision {
     fingerprint: FingerprintHash,
     retry_at: Option<DateTime<Utc>>,
     rate_limit: Option<Fields>,
+    /// The value of `Set-Cookie` to put on the answer, where there is one.
+    set_cookie: Option<String>,
 }
 
 /// The fields to put on the answer.
@@ -138,6 +140,7 @@ fn decide(service: &Service, seen: &SeenRequest) -> Result<Option<Decision>, Pro
             limit,
             retry_after,
         }),
+        set_cookie: decided.cookie,
     };
     let status = seen.status.or(refused.then_some(429));
     let answer = Answer { status, bytes: seen.bytes, duration_us: seen.duration_us };

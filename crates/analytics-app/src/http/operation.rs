@@ -87,6 +87,18 @@ pub(super) async fn metrics(service: State, _: Admin) -> Response {
     metric("analytics_exempt_total", counter, "Refusals that an exemption lifted.", live.exempt);
     metric("analytics_unseen_total", counter, "Requests that passed without being looked at.", live.unseen);
     metric(
+        "analytics_session_cookies_refused_total",
+        counter,
+        "Requests with a session cookie that was not made here for their client, or not within a day.",
+        live.cookies_refused,
+    );
+    metric(
+        "analytics_sessions_crowded_total",
+        counter,
+        "Requests of a client with too many sessions to begin one more.",
+        live.crowded,
+    );
+    metric(
         "analytics_rows_dropped_total",
         counter,
         "Rows that the queue had no room for.",

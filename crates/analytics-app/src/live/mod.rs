@@ -13,6 +13,7 @@
 //! What it does not do: speak HTTP, read the clock, or decide by rules of its own.
 
 mod agents;
+mod client;
 pub mod keys;
 mod policy;
 pub mod private;
@@ -28,6 +29,7 @@ mod told;
 mod traffic;
 pub mod verify;
 
+pub use client::ClientSessions;
 pub use keys::Keys;
 pub use policy::{LivePolicy, PrivacyPolicy};
 pub use record::{LiveRecord, LiveSink, SessionProgress};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use analytics_domain::request::{Network, RequestPolicy};
+use analytics_domain::request::{Network, RawRequest, RequestPolicy};
 use serde::{Deserialize, Serialize};
 
 /// How live requests are read and what of them is kept.
@@ -18,6 +18,9 @@ pub struct LivePolicy {
     pub exempt_paths: Vec<String>,
     /// Networks that are never refused. Default none.
     pub exempt_networks: Vec<Network>,
+    /// Whether browsers are given a cookie for their session, so that people who share an address and an agent are counted
+    /// apart. Default no: sites that need no consent of their visitors would need it for this.
+    pub session_cookie: bool,
     /// What of a person is kept.
     pub privacy: PrivacyPolicy,
     /// How long a request may wait for others of the same part of the address space. Then it passes and a counter says
@@ -37,6 +40,14 @@ pub struct PrivacyPolicy {
     pub store_network: bool,
 }
 
+impl PrivacyPolicy {
+    /// Whether whoever sent this request asks that no more is kept of it than is needed, and is heeded.
+    pub fn is_asked_for(&self, request: &RawRequest<'_>) -> bool {
+        let says = |name| request.header(name).is_some_and(|value| value.trim() == "1");
+        self.respect_gpc && says("sec-gpc") || self.respect_dnt && says("dnt")
+    }
+}
+
 impl Default for LivePolicy {
     fn default() -> Self {
         Self {
@@ -45,6 +56,7 @@ impl Default for LivePolicy {
             traps: Vec::new(),
             exempt_paths: Vec::new(),
             exempt_networks: Vec::new(),
+            session_cookie: false,
             privacy: PrivacyPolicy::default(),
             patience: Duration::from_millis(50),
         }

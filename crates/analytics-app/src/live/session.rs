@@ -4,7 +4,7 @@ use std::sync::atomic::AtomicBool;
 
 use analytics_domain::ids::{FingerprintHash, SessionId, VisitorId};
 use analytics_domain::session::{
-    AnalyticsSession, DeclaredAs, EndReason, LandingPage, SessionCounters, SessionVerdict, Text,
+    AnalyticsSession, DeclaredAs, EndReason, LandingPage, SessionCounters, SessionMark, SessionVerdict, Text,
 };
 use analytics_domain::throttle::ThrottleLevel;
 use analytics_domain::visit::ClientKey;
@@ -24,6 +24,12 @@ pub struct LiveSession {
     pub fingerprint: FingerprintHash,
     /// Whose state in memory it is.
     pub key: ClientKey,
+    /// When its first request came.
+    pub(super) started: DateTime<Utc>,
+    /// Which browser of the client it is.
+    pub(super) mark: SessionMark,
+    /// Whether the cookie with the mark came back, so that whoever has none is somebody else.
+    pub(super) cookie_came_back: AtomicBool,
     /// What its agent declares itself to be, if automation.
     pub(super) declared: Option<DeclaredAs>,
     /// Whether only the tracker told of its page views so far.
@@ -51,11 +57,17 @@ pub(super) struct Moved {
 
 impl LiveSession {
     /// The session that begins now.
-    pub(super) fn begin(key: ClientKey, declared: Option<DeclaredAs>, session: AnalyticsSession) -> Self {
+    pub(super) fn begin(
+        key: ClientKey,
+        mark: SessionMark,
+        declared: Option<DeclaredAs>,
+        session: AnalyticsSession,
+    ) -> Self {
         let record = session.record();
         let (id, visitor, fingerprint) = (record.id, record.visitor, record.fingerprint);
+        let started = record.started_at;
         let moved = Moved {
-            last_activity_at: record.started_at,
+            last_activity_at: started,
             counters: SessionCounters::NONE,
             landing: None,
             level: ThrottleLevel::Normal,
@@ -66,8 +78,23 @@ impl LiveSession {
             listed: false,
             began: Some(Box::new(session)),
         };
-        let told = AtomicBool::new(false);
-        Self { id, visitor, fingerprint, key, declared, told, moved: Mutex::new(moved) }
+        Self {
+            id,
+            visitor,
+            fingerprint,
+            key,
+            started,
+            mark,
+            cookie_came_back: AtomicBool::new(false),
+            declared,
+            told: AtomicBool::new(false),
+            moved: Mutex::new(moved),
+        }
+    }
+
+    /// Notes that it ended, while other sessions of its client go on.
+    pub(super) fn end(&self, reason: EndReason) {
+        self.moved.lock().ended.get_or_insert(reason);
     }
 
     /// Takes what the stores are to be told: the session, if they do not know it, and how it stands.

@@ -9,6 +9,7 @@ use analytics_domain::throttle::LevelChange;
 use analytics_domain::visit::{BannedPart, ClientKey, Output};
 use chrono::{DateTime, Utc};
 
+use super::client::ClientSessions;
 use super::record::LiveRecord;
 use super::session::LiveSession;
 use super::traffic::{LiveTraffic, whole};
@@ -18,7 +19,7 @@ use crate::replay::verdict_of;
 impl LiveTraffic {
     /// Tells the stores what moved: sessions that began, went on or ended, levels, flags and bans. Meant for once a
     /// second, off the request path. Answers what ended and began, for whoever counts.
-    pub fn tell(&self, now: DateTime<Utc>) -> Output<Option<Arc<LiveSession>>> {
+    pub fn tell(&self, now: DateTime<Utc>) -> Output<ClientSessions> {
         let waiting = std::mem::take(&mut *self.waiting.lock());
         for record in waiting {
             self.offer(record);
@@ -26,22 +27,15 @@ impl LiveTraffic {
         self.traffic.advance(now);
         let out = self.traffic.take_output();
         for ended in &out.ended {
-            let Some(session) = &ended.tag else { continue };
-            let mut moved = session.moved.lock();
-            moved.ended = Some(ended.reason);
-            moved.max_level = moved.max_level.max(ended.session.max_level);
-            moved.last_activity_at = moved.last_activity_at.max(whole(ended.session.last));
-            moved.verdict = Some(verdict_of(&ended.verdict, session.declared.clone()));
-            // A session of which no row is kept has nothing to tell.
-            if moved.listed || moved.began.is_some() && moved.counters.requests == 0 {
-                continue;
+            if let Some(newest) = ended.tag.newest() {
+                let mut moved = newest.moved.lock();
+                moved.max_level = moved.max_level.max(ended.session.max_level);
             }
-            moved.listed = self.has_room_to_tell();
-            if moved.listed {
-                self.moved.lock().push(Arc::clone(session));
-            } else {
-                // The job that ends sessions which nobody continued ends this one in the store.
-                self.counters.records_dropped.fetch_add(1, Ordering::Relaxed);
+            for session in ended.tag.iter() {
+                session.end(ended.reason);
+                let verdict = verdict_of(&ended.verdict, session.declared.clone());
+                session.moved.lock().verdict = Some(verdict);
+                self.list_ended(session);
             }
         }
         self.tell_moved();
@@ -82,6 +76,22 @@ impl LiveTraffic {
         self.moved.lock().len() + self.waiting.lock().len()
     }
 
+    /// Lists a session that ended among those that the stores are to be told of.
+    pub(super) fn list_ended(&self, session: &Arc<LiveSession>) {
+        let mut moved = session.moved.lock();
+        // A session of which no row is kept has nothing to tell.
+        if moved.listed || moved.began.is_some() && moved.counters.requests == 0 {
+            return;
+        }
+        moved.listed = self.has_room_to_tell();
+        if moved.listed {
+            self.moved.lock().push(Arc::clone(session));
+        } else {
+            // The job that ends sessions which nobody continued ends this one in the store.
+            self.counters.records_dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
     /// Whether one more session may wait to be told. Where none may, rows of further ones are not taken either, so that
     /// no row is kept without its session.
     pub(super) fn has_room_to_tell(&self) -> bool {
@@ -102,9 +112,11 @@ impl LiveTraffic {
 
     /// Tells of a session; `false`, and it is still to be told, where the queue is full.
     fn tell_of(&self, session: &LiveSession) -> bool {
-        if session.moved.lock().ended.is_none()
-            && let Some(verdict) = self.traffic.explain(&session.key)
-        {
+        let is_open = {
+            let moved = session.moved.lock();
+            moved.ended.is_none() || moved.verdict.is_none()
+        };
+        if is_open && let Some(verdict) = self.traffic.explain(&session.key) {
             session.moved.lock().verdict = Some(verdict_of(&verdict, session.declared.clone()));
         }
         let (began, progress) = session.take();
@@ -123,7 +135,7 @@ impl LiveTraffic {
 
     /// Keeps a change of level as an event of the session, so that its history can be shown.
     fn tell_level(&self, key: &ClientKey, change: LevelChange) {
-        let session = self.traffic.visitor(key, |visitor| visitor.tag().clone()).flatten();
+        let session = self.traffic.visitor(key, |visitor| visitor.tag().newest().cloned()).flatten();
         let Some(session) = session else { return };
         let at = whole(change.at);
         let text = |value: &str| PropertyValue::Text(value.to_owned());

@@ -218,6 +218,69 @@ async fn a_label_human_clears_the_level_and_ending_starts_another_session() {
     assert_ne!(bench.ask("203.0.113.7", "curl/8.5.0", "/", 0).session, last.session);
 }
 
+#[tokio::test]
+async fn a_cookie_counts_people_apart_and_holds_them_together() {
+    let throttle = ThrottleSettings { mode: Mode::Enforce, ..ThrottleSettings::default() };
+    let visit = VisitPolicy { throttle: throttle.try_into().unwrap(), ..VisitPolicy::default() };
+    let bench = Bench::start(visit, LivePolicy { session_cookie: true, ..LivePolicy::default() });
+    let ask = |address: &str, cookie: &str, https: bool| {
+        let headers = [("user-agent", FIREFOX), ("cookie", cookie)];
+        let asked = RawRequest { headers: &headers, ..request(address, "/", 0) };
+        let mut decided = bench.live.decide(&asked, Some(https)).unwrap();
+        let told = (decided.session, decided.visitor, decided.cookie.take());
+        let status = Some(if decided.answer.is_admitted() { 200 } else { 429 });
+        bench.live.answered(decided.pending, Answer { status, ..Answer::default() }, at(0));
+        (told, status)
+    };
+    let home = "203.0.113.7";
+    let ((first, visitor, given), _) = ask(home, "", true);
+    let given = given.unwrap();
+    let (cookie, attributes) = given.split_once(';').unwrap();
+    assert!(cookie.starts_with("analytics_session="), "{given}");
+    assert_eq!(attributes, " Path=/; HttpOnly; SameSite=Lax; Secure");
+    assert_eq!(ask(home, "", false).0.2.unwrap().replace("; Secure", ""), given.replace("; Secure", ""));
+    let among_others = format!("theme=dark; {cookie}; a=b");
+    assert_eq!(ask(home, &among_others, true).0, (first, visitor, None), "it is known, and needs no other");
+    let ((second, other, _), _) = ask(home, "theme=dark", true);
+    assert!(second != first && other != visitor);
+    assert_eq!(bench.live.visitors(), 1, "limits hold both together");
+
+    let ((third, ..), _) = ask("203.0.113.8", cookie, true);
+    assert_ne!(third, first, "a borrowed cookie is worth nothing elsewhere");
+    ask(home, "analytics_session=1", true);
+    assert_eq!(bench.live.counters().cookies_refused, 2);
+
+    let refused = |cookie: &str| (0..30).filter(|_| ask(home, cookie, true).1 == Some(429)).count();
+    assert!(refused(cookie) >= 10);
+    assert_eq!((refused(cookie), refused("")), (30, 30), "without the cookie the quota is as used up");
+
+    assert!(bench.live.end(second, EndReason::Revoked, at(0)));
+    assert!(bench.live.explain(second).is_none() && bench.live.explain(first).is_some());
+    let kept = bench.kept_after(at(1)).await;
+    let (one, two) = (kept.session(first).await, kept.session(second).await);
+    assert_eq!((one.counters.requests, one.end_reason), (63, None));
+    assert_eq!((two.counters.requests, two.end_reason), (32, Some(EndReason::Revoked)));
+    assert!(two.verdict.is_some());
+}
+
+#[tokio::test]
+async fn a_cookie_is_given_only_where_it_is_wanted() {
+    let with = |session_cookie| {
+        Bench::start(VisitPolicy::default(), LivePolicy { session_cookie, ..LivePolicy::default() })
+    };
+    let given = |bench: &Bench, headers: &[(&str, &str)], target: &str| {
+        let decided = bench.live.decide(&RawRequest { headers, ..request("203.0.113.7", target, 0) }, None);
+        decided.unwrap().cookie.is_some()
+    };
+    let firefox = ("user-agent", FIREFOX);
+    assert!(!given(&with(false), &[firefox], "/"), "it is off by default");
+    let bench = with(true);
+    assert!(given(&bench, &[firefox], "/"));
+    assert!(!given(&bench, &[firefox], "/style.css"), "files are shared by caches");
+    assert!(!given(&bench, &[firefox, ("sec-gpc", "1")], "/"));
+    assert!(!given(&bench, &[("user-agent", "curl/8")], "/"));
+}
+
 /// An engine over stores in memory.
 struct Bench {
     live: LiveTraffic,

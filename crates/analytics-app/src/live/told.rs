@@ -1,11 +1,9 @@
 //! Page views that the tracker tells of, where the requests for the pages are not seen.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use analytics_domain::request::RawRequest;
 
-use super::session::LiveSession;
 use super::traffic::{Answer, Decided, LiveTraffic, Unseen};
 
 /// A page view as a beacon tells it.
@@ -62,12 +60,6 @@ impl LiveTraffic {
         }
         Ok(decided)
     }
-
-    fn open_session(&self, request: &RawRequest<'_>) -> Option<Arc<LiveSession>> {
-        self.traffic.visitor(&self.key(request), |visitor| {
-            visitor.session().is_some().then(|| visitor.tag().clone()).flatten()
-        })?
-    }
 }
 
 /// The authority and the path of a page's address; the whole is a path where it has no authority.
@@ -84,12 +76,11 @@ fn host_and_path(url: &str) -> (Option<&str>, &str) {
 
 /// Whether a field of a beacon says something of the client and not of the beacon.
 fn is_of_client(name: &str) -> bool {
-    const OF_BEACONS: [&str; 12] = [
+    const OF_BEACONS: [&str; 11] = [
         "accept",
         "authorization",
         "content-length",
         "content-type",
-        "cookie",
         "origin",
         "priority",
         "purpose",

@@ -12,7 +12,9 @@ use analytics_domain::request::{
     ClientNetwork, RawRequest, RequestKind, SessionAnalytics, client_address, entry_url,
 };
 use analytics_domain::request_row::{RequestDecision, RequestFacts, RequestRecord, RequestRow};
-use analytics_domain::session::{AnalyticsSession, EndReason, NewSession, SessionOrigin, SessionPlace, Text};
+use analytics_domain::session::{
+    AnalyticsSession, EndReason, NewSession, SessionCookieKey, SessionMark, SessionOrigin, SessionPlace, Text,
+};
 use analytics_domain::throttle::fields::{RateLimitFields, rate_limit_fields};
 use analytics_domain::throttle::{Decision, ThrottleDecision};
 use analytics_domain::user_agent::{AutomationKind, UserAgent};
@@ -24,6 +26,7 @@ use parking_lot::Mutex;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::agents::AgentCache;
+use super::client::{Arrival, ClientSessions};
 use super::keys::Keys;
 use super::policy::LivePolicy;
 use super::record::LiveRecord;
@@ -36,10 +39,11 @@ use crate::services::TrafficService;
 
 /// The engine over live traffic. It reads no clock: a request brings its time.
 pub struct LiveTraffic {
-    pub(super) traffic: TrafficService<Option<Arc<LiveSession>>>,
+    pub(super) traffic: TrafficService<ClientSessions>,
     policy: ArcSwap<LivePolicy>,
     pub(super) agents: AgentCache,
     keys: Arc<Keys>,
+    cookies: SessionCookieKey,
     verifier: Option<Box<VerifyCrawler>>,
     geo: Option<Arc<dyn GeoLocator>>,
     pub(super) ids: Arc<dyn IdGenerator>,
@@ -75,6 +79,8 @@ pub struct Decided {
     pub opened: bool,
     /// Whether it counted as a page view.
     pub page_view: bool,
+    /// The cookie to set with the answer, where the client is to bring one: the value of `Set-Cookie`.
+    pub cookie: Option<String>,
     /// The request, until it is answered.
     pub pending: Pending,
 }
@@ -119,6 +125,10 @@ pub struct LiveCounters {
     pub would_refuse: u64,
     pub exempt: u64,
     pub unseen: u64,
+    /// Requests with a session cookie that was not made here for their client, or not within a day.
+    pub cookies_refused: u64,
+    /// Requests that were counted to another session of their client, because it had too many to begin one more.
+    pub crowded: u64,
     /// Rows that the queue had no room for; they are in no total.
     pub rows_dropped: u64,
     /// How often another record found no room in the queue and was left for the next second.
@@ -134,6 +144,8 @@ pub(super) struct Counters {
     would_refuse: AtomicU64,
     exempt: AtomicU64,
     unseen: AtomicU64,
+    cookies_refused: AtomicU64,
+    crowded: AtomicU64,
     rows_dropped: AtomicU64,
     pub(super) records_delayed: AtomicU64,
     pub(super) records_dropped: AtomicU64,
@@ -153,6 +165,7 @@ impl LiveTraffic {
             traffic: TrafficService::new(visit, capacity),
             policy: ArcSwap::from_pointee(policy),
             agents: AgentCache::default(),
+            cookies: SessionCookieKey::new(keys.cookie_seal()),
             keys,
             verifier: None,
             geo: None,
@@ -213,18 +226,35 @@ impl LiveTraffic {
         let language = request.header("accept-language");
         let headers = language.map_or(0, |language| xxh3_64_with_seed(language.as_bytes(), 1));
         let client = Client { network, headers, agent: &facts };
+        let arrival = Arrival {
+            mark: self.mark(&policy, request, network, &agent),
+            page: false,
+            told_apart: policy.session_cookie,
+            now: whole(now),
+        };
         let seen = Seen::read(&policy, request, &agent, https);
         let decided = self.traffic.decide_within(
             client,
             &seen.observation(),
             now,
             policy.patience,
-            |rules, step, class, kept| {
-                if step.opened || kept.is_none() {
-                    *kept = Some(Arc::new(self.begin(&policy, client.key(), request, &agent, address)));
+            |rules, step, class, sessions| {
+                let arrival = Arrival { page: seen.target.kind.is_page_view(), ..arrival };
+                let belongs = sessions.take_in(&rules.session, arrival, |mark, number| {
+                    self.begin(&policy, (client.key(), mark, number), request, &agent, address)
+                });
+                for session in &belongs.ended {
+                    self.list_ended(session);
                 }
-                let session = Arc::clone(kept.as_ref().expect("it was put there if it was not"));
-                self.decided((rules, &policy), request, address, &seen, *step, class, session)
+                self.counters.crowded.fetch_add(u64::from(belongs.crowded), Ordering::Relaxed);
+                let step = Step { opened: belongs.began, ..*step };
+                let session = belongs.session;
+                let mut decided =
+                    self.decided((rules, &policy), request, address, &seen, step, class, session);
+                if arrival.told_apart && decided.page_view && decided.answer.is_admitted() {
+                    decided.cookie = self.cookie(&policy, request, &decided.pending.session, &agent, https);
+                }
+                decided
             },
         );
         decided.ok_or_else(|| {
@@ -292,9 +322,16 @@ impl LiveTraffic {
 
     /// The open session of the client behind this request.
     pub fn session_of(&self, request: &RawRequest<'_>) -> Option<SessionId> {
-        self.traffic.visitor(&self.key(request), |visitor| {
-            visitor.session().is_some().then(|| visitor.tag().as_ref().map(|session| session.id))
-        })??
+        self.open_session(request).map(|session| session.id)
+    }
+
+    /// The open session of the client behind this request, whole.
+    pub(super) fn open_session(&self, request: &RawRequest<'_>) -> Option<Arc<LiveSession>> {
+        let (key, agent) = self.key_and_agent(request);
+        let mark = self.mark(&self.policy.load(), request, key.network, &agent);
+        self.traffic.visitor(&key, |visitor| {
+            visitor.session().is_some().then(|| visitor.tag().of(mark).cloned()).flatten()
+        })?
     }
 
     /// The address of the client behind this request.
@@ -307,7 +344,7 @@ impl LiveTraffic {
     /// Takes everybody of this fingerprint for a person: level, flags and bans go. Answers what was cleared.
     pub fn clear_as_human(&self, fingerprint: FingerprintHash, now: DateTime<Utc>) -> Vec<HumanClearance> {
         self.traffic.clear_as_human(now, |visitor| {
-            visitor.tag().as_ref().is_some_and(|session| session.fingerprint == fingerprint)
+            visitor.tag().iter().any(|session| session.fingerprint == fingerprint)
         })
     }
 
@@ -319,8 +356,8 @@ impl LiveTraffic {
 
     /// Flags everybody of this fingerprint until it is cleared; answers what is remembered of each now.
     pub fn flag(&self, fingerprint: FingerprintHash) -> Vec<ReputationState> {
-        let is = |visitor: &Visitor<Option<Arc<LiveSession>>>| {
-            visitor.tag().as_ref().is_some_and(|session| session.fingerprint == fingerprint)
+        let is = |visitor: &Visitor<ClientSessions>| {
+            visitor.tag().iter().any(|session| session.fingerprint == fingerprint)
         };
         let key = self.traffic.find(is);
         key.and_then(|key| self.traffic.visitor(&key, Visitor::flag)).into_iter().collect()
@@ -328,8 +365,15 @@ impl LiveTraffic {
 
     /// Ends the open session of this id; `false` where it is not open here.
     pub fn end(&self, id: SessionId, reason: EndReason, now: DateTime<Utc>) -> bool {
-        let found = self.find(id);
-        found.is_some_and(|key| self.traffic.end(&key, reason, now))
+        let Some(key) = self.find(id) else { return false };
+        let beside_others =
+            |visitor: &mut Visitor<ClientSessions>| visitor.tag_mut().let_go(|session| session.id == id);
+        let Some(session) = self.traffic.visitor(&key, beside_others).flatten() else {
+            return self.traffic.end(&key, reason, now);
+        };
+        session.end(reason);
+        self.list_ended(&session);
+        true
     }
 
     /// What the open session of this id is taken for now, with every reason.
@@ -354,7 +398,7 @@ impl LiveTraffic {
     }
 
     /// The engine itself, for what survives a restart.
-    pub const fn engine(&self) -> &TrafficService<Option<Arc<LiveSession>>> {
+    pub const fn engine(&self) -> &TrafficService<ClientSessions> {
         &self.traffic
     }
 
@@ -382,6 +426,8 @@ impl LiveTraffic {
             would_refuse: read(&self.counters.would_refuse),
             exempt: read(&self.counters.exempt),
             unseen: read(&self.counters.unseen),
+            cookies_refused: read(&self.counters.cookies_refused),
+            crowded: read(&self.counters.crowded),
             rows_dropped: read(&self.counters.rows_dropped),
             records_delayed: read(&self.counters.records_delayed),
             records_dropped: read(&self.counters.records_dropped),
@@ -390,35 +436,83 @@ impl LiveTraffic {
 
     pub(super) fn fingerprint(&self, key: &ClientKey) -> Option<FingerprintHash> {
         self.traffic
-            .visitor(key, |visitor| visitor.tag().as_ref().map(|session| session.fingerprint))
+            .visitor(key, |visitor| visitor.tag().newest().map(|session| session.fingerprint))
             .flatten()
     }
 
     fn find(&self, id: SessionId) -> Option<ClientKey> {
-        self.traffic.find(|visitor| visitor.tag().as_ref().is_some_and(|session| session.id == id))
+        self.traffic.find(|visitor| visitor.tag().iter().any(|session| session.id == id))
     }
 
     /// The key of the state that the client behind this request has.
     pub(super) fn key(&self, request: &RawRequest<'_>) -> ClientKey {
+        self.key_and_agent(request).0
+    }
+
+    fn key_and_agent(&self, request: &RawRequest<'_>) -> (ClientKey, Arc<Agent>) {
         let network = ClientNetwork::of(&self.policy.load().request.address, self.client(request));
         let agent = self.agents.read(request.header("user-agent").unwrap_or_default());
         let language = request.header("accept-language");
         let headers = language.map_or(0, |language| xxh3_64_with_seed(language.as_bytes(), 1));
-        Client { network, headers, agent: &agent.facts }.key()
+        (Client { network, headers, agent: &agent.facts }.key(), agent)
+    }
+
+    /// What the session cookie of a request says, where cookies count and it brings one that holds.
+    fn mark(
+        &self,
+        policy: &LivePolicy,
+        request: &RawRequest<'_>,
+        network: ClientNetwork,
+        agent: &Agent,
+    ) -> Option<SessionMark> {
+        if !policy.session_cookie || policy.privacy.is_asked_for(request) {
+            return None;
+        }
+        let pairs = request.fields("cookie").flat_map(|value| value.split(';'));
+        let own = pairs.filter_map(|pair| pair.trim().strip_prefix(COOKIE)?.strip_prefix('='));
+        let mut refused = false;
+        for value in own.filter(|value| !value.is_empty()) {
+            match self.cookies.read(value, network, &agent.text, request.at) {
+                Ok(mark) => return Some(mark),
+                Err(_) => refused = true,
+            }
+        }
+        self.counters.cookies_refused.fetch_add(u64::from(refused), Ordering::Relaxed);
+        None
+    }
+
+    /// The cookie that makes a browser known again, until it has brought it back. What declares itself to be automation gets
+    /// none, and nobody who asks not to be told apart.
+    fn cookie(
+        &self,
+        policy: &LivePolicy,
+        request: &RawRequest<'_>,
+        session: &LiveSession,
+        agent: &Agent,
+        https: Option<bool>,
+    ) -> Option<String> {
+        if session.cookie_came_back.load(Ordering::Relaxed)
+            || agent.facts.declared.is_some()
+            || policy.privacy.is_asked_for(request)
+        {
+            return None;
+        }
+        let value = self.cookies.issue(session.mark, session.key.network, &agent.text);
+        let secure = if https == Some(true) { "; Secure" } else { "" };
+        Some(format!("{COOKIE}={value}; Path=/; HttpOnly; SameSite=Lax{secure}"))
     }
 
     fn begin(
         &self,
         policy: &LivePolicy,
-        key: ClientKey,
+        (key, mark, number): (ClientKey, Option<SessionMark>, u8),
         request: &RawRequest<'_>,
         agent: &Agent,
         address: IpAddr,
     ) -> LiveSession {
         let read = SessionAnalytics::read(&policy.request, request);
         let privacy = &policy.privacy;
-        let private =
-            privacy.respect_gpc && read.global_privacy_control || privacy.respect_dnt && read.do_not_track;
+        let private = privacy.is_asked_for(request);
         let language = request.header("accept-language").unwrap_or_default();
         let ja4 = request
             .header("x-ja4")
@@ -436,8 +530,12 @@ impl LiveTraffic {
         } else {
             client.locale = read.locale.as_ref().map(|locale| Text::cut(locale.as_str()));
         }
+        let now = whole(request.at);
+        let id = self.ids.session_id(now);
+        let mark = mark.unwrap_or_else(|| SessionMark::new(id.as_u128() as u64, number, now));
+        let visitors = self.keys.visitor_key(request.at);
         let new = NewSession {
-            visitor: self.keys.visitor_key(request.at).visitor(&policy.site, key.network, &agent.text),
+            visitor: visitors.visitor_beside(&policy.site, key.network, &agent.text, mark.number),
             fingerprint: self.keys.fingerprint_key().fingerprint(key.network, &agent.text, language, ja4),
             user: None,
             network: privacy.store_network.then(|| key.network.neighbourhood().network()),
@@ -445,10 +543,9 @@ impl LiveTraffic {
             origin,
             place,
         };
-        let now = whole(request.at);
-        let session = AnalyticsSession::start(self.ids.session_id(now), new, now)
+        let session = AnalyticsSession::start(id, new, now)
             .expect("the time is in whole microseconds of a year that a clock can show");
-        LiveSession::begin(key, declared_of(&agent.read), session)
+        LiveSession::begin(key, mark, declared_of(&agent.read), session)
     }
 
     fn decided(
@@ -518,6 +615,7 @@ impl LiveTraffic {
             fields,
             opened: step.opened,
             page_view: step.page_view,
+            cookie: None,
             pending: Pending {
                 session,
                 told: false,
@@ -551,6 +649,9 @@ fn is_exempt(policy: &LivePolicy, address: IpAddr, seen: &Seen<'_>) -> bool {
 pub(super) fn whole(at: DateTime<Utc>) -> DateTime<Utc> {
     analytics_ports::clock::whole_micros(at)
 }
+
+/// The name of the session cookie.
+const COOKIE: &str = "analytics_session";
 
 /// The most that stores keep.
 const MOST: u64 = i64::MAX as u64;

@@ -10,6 +10,7 @@ mod restart;
 mod site;
 mod stand;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use http::Answer;
@@ -57,6 +58,51 @@ fn nginx_lets_requests_pass_when_nothing_decides() {
 #[test]
 fn caddy_lets_requests_pass_when_nothing_decides() {
     lets_requests_pass_when_nothing_decides(Proxy::Caddy);
+}
+
+#[test]
+fn behind_nginx_people_of_one_address_are_counted_apart_by_their_cookies() {
+    people_of_one_address_are_counted_apart_by_their_cookies(Proxy::Nginx);
+}
+
+#[test]
+fn behind_caddy_people_of_one_address_are_counted_apart_by_their_cookies() {
+    people_of_one_address_are_counted_apart_by_their_cookies(Proxy::Caddy);
+}
+
+#[test]
+fn behind_traefik_people_of_one_address_are_counted_apart_by_their_cookies() {
+    people_of_one_address_are_counted_apart_by_their_cookies(Proxy::Traefik);
+}
+
+fn people_of_one_address_are_counted_apart_by_their_cookies(proxy: Proxy) {
+    let stand = Stand::with_cookies(proxy);
+    let page = |cookie: Option<&str>| {
+        let mut fields = browser("document", "text/html,application/xhtml+xml,*/*;q=0.8");
+        let cookie = cookie.map(|cookie| format!("site=secret; {cookie}"));
+        fields.extend(cookie.as_deref().map(|cookie| ("Cookie", cookie)));
+        let answer = stand.get("/about", &fields);
+        assert_eq!(answer.status, 200, "{answer:?}");
+        answer.header("set-cookie").map(str::to_owned)
+    };
+    for _person in 0..3 {
+        let given = page(None).unwrap();
+        assert!(given.ends_with("; Path=/; HttpOnly; SameSite=Lax"), "{given}");
+        let cookie = given.split(';').next().unwrap();
+        for _page in 0..2 {
+            assert_eq!(page(Some(cookie)), None, "a browser that brings its cookie is given no other");
+        }
+    }
+    let told = within(Duration::from_secs(30), || {
+        let sessions = stand.sessions();
+        let views = sessions.iter().map(|session| session["counters"]["page_views"].as_u64());
+        (views.collect::<Vec<_>>() == [Some(3); 3]).then_some(sessions)
+    });
+    let sessions = told.unwrap_or_else(|| panic!("{:#?}", stand.sessions()));
+    let different = |field: &str| {
+        sessions.iter().map(|session| session[field].to_string()).collect::<BTreeSet<_>>().len()
+    };
+    assert_eq!((different("visitor"), different("fingerprint")), (3, 1), "{sessions:#?}");
 }
 
 fn people_pass_and_scripts_are_slowed_and_then_blocked(proxy: Proxy) {

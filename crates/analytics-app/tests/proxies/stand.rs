@@ -36,12 +36,22 @@ pub(crate) struct Running(Child);
 impl Stand {
     /// Starts a site, the service in this mode, and the proxy as its page in `docs/proxies/` sets it up.
     pub(crate) fn new(proxy: Proxy, mode: &str) -> Self {
+        Self::start(proxy, mode, false)
+    }
+
+    /// The same with session cookies, and the lines of the proxy's files that are for them.
+    pub(crate) fn with_cookies(proxy: Proxy) -> Self {
+        Self::start(proxy, "enforce", true)
+    }
+
+    fn start(proxy: Proxy, mode: &str, cookies: bool) -> Self {
         let home = tempfile::tempdir().unwrap();
         let site_port = site::start();
-        let (analytics, analytics_port) = analytics(home.path(), mode, &[]);
+        let live = format!("[live]\nsession_cookie = {cookies}\n");
+        let (analytics, analytics_port) = analytics_with(home.path(), &live, mode, &[]);
         let proxy_port = free_port();
         let ports = [(3000, site_port), (8080, analytics_port), (proxy.documented_port(), proxy_port)];
-        let running = proxy.start(home.path(), &ports);
+        let running = proxy.start(home.path(), &ports, cookies);
         let stand = Self { home, analytics, analytics_port, _proxy: running, proxy_port };
         let up = within(Duration::from_secs(30), || {
             http::get(proxy_port, "site.example", "/favicon.ico", &[("X-Forwarded-For", "192.0.2.250")])
@@ -94,8 +104,8 @@ impl Proxy {
         }
     }
 
-    /// Starts the proxy with its documented files, in which only ports are changed.
-    fn start(self, home: &Path, ports: &[(u16, u16)]) -> Running {
+    /// Starts the proxy with its documented files, in which only ports are changed, and the lines for cookies counted in.
+    fn start(self, home: &Path, ports: &[(u16, u16)], cookies: bool) -> Running {
         let files: &[&str] = match self {
             Self::Nginx => &["nginx.conf"],
             Self::Caddy => &["Caddyfile"],
@@ -105,6 +115,9 @@ impl Proxy {
             let mut text = fs::read_to_string(documented().join(file)).unwrap();
             for (from, to) in ports {
                 text = text.replace(&format!(":{from}"), &format!(":{to}"));
+            }
+            if cookies {
+                text = text.replace("# addAuthCookies", "addAuthCookies").replace("# - Cookie", "- Cookie");
             }
             fs::write(home.join(file), text).unwrap();
         }
@@ -175,9 +188,15 @@ pub(crate) fn within<T>(limit: Duration, mut ask: impl FnMut() -> Option<T>) -> 
 
 /// The built command, listening on a port of the system's choice.
 pub(crate) fn analytics(home: &Path, mode: &str, options: &[&str]) -> (Running, u16) {
-    let policy = home.join("policy.toml");
+    analytics_with(home, "", mode, options)
+}
+
+/// The same with more in its policy.
+fn analytics_with(home: &Path, policy: &str, mode: &str, options: &[&str]) -> (Running, u16) {
     // Levels may rise each second, or a test would take minutes.
-    fs::write(&policy, "[throttle.escalation]\nmin_dwell_seconds = 1\n").unwrap();
+    let text = format!("{policy}[throttle.escalation]\nmin_dwell_seconds = 1\n");
+    let policy = home.join("policy.toml");
+    fs::write(&policy, text).unwrap();
     let mut child = Command::new(env!("CARGO_BIN_EXE_analytics"))
         .args(["serve", "--listen", "127.0.0.1:0", "--trusted-proxy", "127.0.0.1", "--mode", mode])
         .args(["--site-host", "site.example", "--policy"])

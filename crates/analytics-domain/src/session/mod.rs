@@ -8,6 +8,7 @@
 //! session is taken for (the detector does; a session only keeps the verdict).
 
 mod analytics_session;
+mod cookie;
 mod counters;
 mod parts;
 mod policy;
@@ -19,6 +20,7 @@ pub(crate) use analytics_session::is_whole_micros;
 pub use analytics_session::{
     AnalyticsSession, InvalidSession, LandingPage, NewSession, SessionRecord, SessionRefusal, SessionUpdate,
 };
+pub use cookie::{InvalidSessionCookie, SessionCookieKey, SessionMark};
 pub use counters::{NanoDollars, SessionCounters};
 pub use parts::{Campaign, CountryCode, InvalidCountryCode, SessionClient, SessionOrigin, SessionPlace};
 pub use policy::{EndReason, InvalidSessionPolicy, SessionPolicy, UnknownEndReason};

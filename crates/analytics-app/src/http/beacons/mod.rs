@@ -145,9 +145,8 @@ impl Caller {
 
     /// Whether the browser asks not to be measured, and the service is to heed that.
     fn declines(&self, service: &Service) -> bool {
-        let privacy = &service.live().policy().privacy;
-        let says = |name: &str| self.parts.headers.get(name).is_some_and(|value| value == "1");
-        privacy.respect_gpc && says("sec-gpc") || privacy.respect_dnt && says("dnt")
+        let privacy = service.live().policy().privacy;
+        self.request(service, |request| privacy.is_asked_for(request))
     }
 }
 
