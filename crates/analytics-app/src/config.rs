@@ -123,7 +123,7 @@ pub struct SiteSettings {
 pub struct ReplaySettings {
     /// Format of the logs, as `--log-format` takes it. Default `auto`: each log's first lines tell.
     pub log_format: String,
-    /// Threads that parse, 1 to 256; one more steps. Default 2. The report does not depend on it.
+    /// Threads that parse, 1 to 256; one more orders and one steps. Default 2. The report does not depend on it.
     pub threads: u16,
     /// Seconds that requests wait for earlier ones, 0 to 86,400. Default 120: servers log a request when it ends.
     pub lateness_seconds: f64,

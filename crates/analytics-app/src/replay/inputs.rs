@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex};
-use std::thread::Scope;
+use std::thread::{Scope, ScopedJoinHandle};
 use std::time::Duration;
 
 use analytics_domain::request::{Hints, Method, Referrer, RequestKind, RequestPolicy, SitePolicy, Target};
@@ -27,7 +27,26 @@ struct Job {
     spent: Sender<Vec<u8>>,
 }
 
-fn parse_jobs(queue: &Mutex<Receiver<Job>>, policy: &Arc<RequestPolicy>) {
+/// Batches whose requests have all been stepped, to be filled again: memory that goes from thread to thread and back to
+/// the system is memory that the system clears for every batch.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Spare(Arc<Mutex<Vec<Batch>>>);
+
+impl Spare {
+    /// Takes a batch back, if there is not enough spare already.
+    pub(super) fn give(&self, batch: Batch) {
+        let mut spare = self.0.lock().expect("nobody panics while it holds the list");
+        if spare.len() < MOST_SPARE {
+            spare.push(batch);
+        }
+    }
+
+    fn take(&self) -> Batch {
+        self.0.lock().expect("nobody panics while it holds the list").pop().unwrap_or_default()
+    }
+}
+
+fn parse_jobs(queue: &Mutex<Receiver<Job>>, policy: &Arc<RequestPolicy>, spare: &Spare) {
     let mut readers: Vec<(usize, BlockReader)> = Vec::new();
     loop {
         let job = {
@@ -44,7 +63,7 @@ fn parse_jobs(queue: &Mutex<Receiver<Job>>, policy: &Arc<RequestPolicy>) {
             readers.len() - 1
         });
         // Whoever waits for the batch may have given up because another input failed.
-        let _ = reply.send(readers[at].1.read(&block));
+        let _ = reply.send(readers[at].1.read(&block, spare.take()));
         // Whoever reads has come to the end of the input, or fills the memory again.
         let _ = spent.send(block.data);
     }
@@ -190,13 +209,14 @@ impl Merge {
         mut feeds: Vec<Feed>,
         threads: usize,
         policy: &Arc<RequestPolicy>,
+        spare: &Spare,
     ) -> Self {
         feeds.sort_by_key(|feed| (feed.first_us, feed.number));
         let (jobs, queue) = sync_channel::<Job>(2 * threads);
         let queue = Arc::new(Mutex::new(queue));
         for _ in 0..threads {
-            let (queue, policy) = (Arc::clone(&queue), Arc::clone(policy));
-            spawn(scope, "parse", move || parse_jobs(&queue, &policy));
+            let (queue, policy, spare) = (Arc::clone(&queue), Arc::clone(policy), spare.clone());
+            spawn(scope, "parse", move || parse_jobs(&queue, &policy, &spare));
         }
         Self { active: Vec::new(), waiting: feeds.into(), jobs, threads }
     }
@@ -272,9 +292,13 @@ impl Merge {
 }
 
 /// A thread with a name that profilers and debuggers show.
-fn spawn<'scope>(scope: &'scope Scope<'scope, '_>, name: &str, work: impl FnOnce() + Send + 'scope) {
+pub(super) fn spawn<'scope, R: Send + 'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    name: &str,
+    work: impl FnOnce() -> R + Send + 'scope,
+) -> ScopedJoinHandle<'scope, R> {
     let builder = std::thread::Builder::new().name(name.to_owned());
-    builder.spawn_scoped(scope, work).expect("the system gives a process a handful of threads");
+    builder.spawn_scoped(scope, work).expect("the system gives a process a handful of threads")
 }
 
 /// Whether the last request's time is hours ahead of the one before it, or of what came before the batch.
@@ -344,6 +368,8 @@ fn first_time(format: &LogFormat, block: Option<&Block>) -> Option<i64> {
 
 /// Small enough that a batch stays in a core's cache between the thread that reads it and the one that steps it.
 const BLOCK_BYTES: usize = 1 << 20;
+/// Spare batches: as many as are under way with a handful of threads, of about 1.5 MB each.
+const MOST_SPARE: usize = 16;
 const HEAD_BYTES: usize = 1 << 16;
 /// A line that is this far ahead of its neighbours has a wrong clock: six hours, in microseconds.
 const JUMP_US: i64 = 6 * 3_600_000_000;

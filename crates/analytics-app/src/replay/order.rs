@@ -7,6 +7,7 @@
 //! wrong clock does not make the rest of the log late.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 use super::read::{Batch, ReadRequest};
 
@@ -42,6 +43,47 @@ pub struct OrderCounters {
     pub early: u64,
 }
 
+/// Requests that have left, in their order, with the batches that they stand in.
+#[derive(Debug, Default)]
+pub(crate) struct Ordered {
+    /// The batches from number `first` on, those that nobody names left out.
+    batches: Vec<Option<Arc<Batch>>>,
+    first: u64,
+    /// Number of the batch, and the place in it.
+    requests: Vec<(u64, u32)>,
+    /// How many of them are late; they come first.
+    late: usize,
+}
+
+impl Ordered {
+    /// The requests in their order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&Batch, &ReadRequest)> {
+        self.requests.iter().filter_map(|&(number, index)| {
+            let batch = self.batches[(number - self.first) as usize].as_deref()?;
+            Some((batch, &batch.requests[index as usize]))
+        })
+    }
+
+    /// Whether there are none.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.requests.is_empty()
+    }
+
+    /// The batches of which these were the last requests.
+    pub(crate) fn into_spent(self) -> impl Iterator<Item = Batch> {
+        self.batches.into_iter().flatten().filter_map(Arc::into_inner)
+    }
+
+    fn push(&mut self, number: u64, index: u32, batch: &Arc<Batch>) {
+        let place = (number - self.first) as usize;
+        if self.batches.len() <= place {
+            self.batches.resize(place + 1, None);
+        }
+        self.batches[place].get_or_insert_with(|| Arc::clone(batch));
+        self.requests.push((number, index));
+    }
+}
+
 /// A request that waits: its time, its rank at that time, its batch and its place there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Waiting {
@@ -54,7 +96,7 @@ struct Waiting {
 /// A batch, until the last of its requests has left.
 #[derive(Debug)]
 struct Held {
-    batch: Option<Batch>,
+    batch: Option<Arc<Batch>>,
     waiting: usize,
 }
 
@@ -81,8 +123,23 @@ impl Reorder {
         self.counters
     }
 
-    /// Takes a batch, and hands out its late requests at once.
-    pub(crate) fn push(&mut self, batch: Batch, mut late: impl FnMut(&Batch, &ReadRequest)) {
+    /// Takes a batch, and answers in order its late requests, every request older than `bound_us` less the lateness, and
+    /// what is too much to hold.
+    pub(crate) fn take(&mut self, batch: Batch, bound_us: i64) -> Ordered {
+        let mut ordered = Ordered { first: self.first_batch, ..Ordered::default() };
+        self.push(Arc::new(batch), &mut ordered);
+        self.release(bound_us, &mut ordered);
+        ordered
+    }
+
+    /// All that still waits, in order; no more comes.
+    pub(crate) fn rest(&mut self) -> Ordered {
+        let mut ordered = Ordered { first: self.first_batch, ..Ordered::default() };
+        self.release(i64::MAX, &mut ordered);
+        ordered
+    }
+
+    fn push(&mut self, batch: Arc<Batch>, ordered: &mut Ordered) {
         let number = self.first_batch + self.batches.len() as u64;
         let mut waiting = 0;
         for (index, request) in batch.requests.iter().enumerate() {
@@ -95,7 +152,8 @@ impl Reorder {
             self.newest_us = self.newest_us.max(request.at_us);
             if second < self.first_second {
                 self.counters.late += 1;
-                late(&batch, request);
+                ordered.late += 1;
+                ordered.push(number, index as u32, &batch);
                 continue;
             }
             let entry =
@@ -121,15 +179,7 @@ impl Reorder {
         self.drop_spent();
     }
 
-    /// Hands out, in order, every request older than `bound_us` less the lateness, and what is too much to hold.
-    ///
-    /// A bound of `i64::MAX` says that no more comes: everything leaves.
-    pub(crate) fn release(
-        &mut self,
-        bound_us: i64,
-        mut each: impl FnMut(&Batch, &ReadRequest),
-        mut spent: impl FnMut(Batch),
-    ) {
+    fn release(&mut self, bound_us: i64, ordered: &mut Ordered) {
         let until = match bound_us {
             i64::MAX => i64::MAX,
             _ => bound_us.saturating_sub(self.lateness_us).div_euclid(SECOND_US),
@@ -154,11 +204,9 @@ impl Reorder {
                 let held = &mut self.batches[(entry.batch - self.first_batch) as usize];
                 held.waiting -= 1;
                 let Some(batch) = &held.batch else { continue };
-                each(batch, &batch.requests[entry.index as usize]);
-                if held.waiting == 0
-                    && let Some(batch) = held.batch.take()
-                {
-                    spent(batch);
+                ordered.push(entry.batch, entry.index, batch);
+                if held.waiting == 0 {
+                    held.batch = None;
                 }
             }
             if second.capacity() > 0 && self.spare.len() < SPARE {
@@ -219,6 +267,10 @@ mod tests {
     /// Pushes batches of times, releasing after each up to the newest, then everything.
     fn run(reorder: &mut Reorder, batches: &[Vec<i64>]) -> Vec<Left> {
         let mut left = Vec::new();
+        let mut leave = |ordered: Ordered| {
+            let requests = ordered.iter().map(|(_, request)| (request.at_us, request.order)).enumerate();
+            left.extend(requests.map(|(place, (at_us, order))| (at_us, order, place < ordered.late)));
+        };
         let mut newest = i64::MIN;
         let mut rank = 0;
         for times in batches {
@@ -231,10 +283,9 @@ mod tests {
                 .collect();
             newest = times.iter().copied().fold(newest, i64::max);
             let batch = Batch { requests, ..Batch::default() };
-            reorder.push(batch, |_, request| left.push((request.at_us, request.order, true)));
-            reorder.release(newest, |_, request| left.push((request.at_us, request.order, false)), drop);
+            leave(reorder.take(batch, newest));
         }
-        reorder.release(i64::MAX, |_, request| left.push((request.at_us, request.order, false)), drop);
+        leave(reorder.rest());
         left
     }
 
@@ -376,12 +427,10 @@ mod tests {
     fn a_batch_is_given_back_when_its_last_request_left_though_an_older_one_waits() {
         let mut reorder = Reorder::new(120 * SECOND_US, usize::MAX);
         let batch = |at_us| Batch { requests: vec![ReadRequest::bare(at_us, 0)], ..Batch::default() };
-        let mut spent = 0;
-        reorder.push(batch(0), |_, _| ());
-        reorder.push(batch(1_000 * SECOND_US), |_, _| ());
-        reorder.push(batch(880 * SECOND_US - 1), |_, _| ());
-        reorder.release(1_000 * SECOND_US, |_, _| (), |_| spent += 1);
-        assert_eq!(spent, 2);
+        let spent = |ordered: Ordered| ordered.into_spent().count();
+        assert_eq!(spent(reorder.take(batch(0), 0)), 0);
+        assert_eq!(spent(reorder.take(batch(1_000 * SECOND_US), 0)), 0);
+        assert_eq!(spent(reorder.take(batch(880 * SECOND_US - 1), 1_000 * SECOND_US)), 2);
         assert_eq!(reorder.batches.iter().filter(|held| held.batch.is_some()).count(), 1);
     }
 }

@@ -35,6 +35,18 @@ pub(crate) struct Batch {
     pub(crate) travellers: u64,
 }
 
+impl Batch {
+    /// An empty batch of a block of this input, in the same memory.
+    fn emptied(self, input: usize) -> Self {
+        let Self { mut requests, mut agents, mut text, mut bad, .. } = self;
+        requests.clear();
+        agents.clear();
+        text.clear();
+        bad.clear();
+        Self { input, requests, agents, text, bad, lines: 0, travellers: 0 }
+    }
+}
+
 /// A line that gave no request.
 #[derive(Debug, Clone)]
 pub(crate) struct BadLineSeen {
@@ -238,9 +250,9 @@ impl BlockReader {
         }
     }
 
-    /// Reads every line of a block.
-    pub(crate) fn read(&mut self, block: &Block) -> Batch {
-        let mut batch = Batch { input: block.input, ..Batch::default() };
+    /// Reads every line of a block, into the memory of a batch that is spent.
+    pub(crate) fn read(&mut self, block: &Block, spent: Batch) -> Batch {
+        let mut batch = spent.emptied(block.input);
         batch.requests.reserve(block.data.len() / 160);
         batch.text.reserve(block.data.len() / 4);
         self.in_batch.clear();

@@ -4,6 +4,8 @@ use std::io::Write;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread::Scope;
 
 use analytics_domain::identity::IdentityKey;
 use analytics_domain::request::{AddressPolicy, RequestPolicy, SitePolicy};
@@ -12,8 +14,8 @@ use analytics_ports::{GeoLocator, StoreError};
 use chrono::TimeDelta;
 
 use super::anomalies::AnomalyWatch;
-use super::inputs::{Feed, Merge, learn_hosts};
-use super::order::Reorder;
+use super::inputs::{Feed, Merge, Spare, learn_hosts, spawn};
+use super::order::{OrderCounters, Ordered, Reorder};
 use super::read::{BadLineSeen, Batch, ReadRequest};
 use super::record::{HeldSession, RecordSink, records};
 use super::report::{BadExample, Bounds, InputSummary, LogRow, Report};
@@ -29,7 +31,7 @@ use crate::services::TrafficService;
 pub struct ReplayOptions {
     /// The format of all inputs; found out for each when `None`.
     pub format: Option<LogFormat>,
-    /// Threads that parse; one more steps.
+    /// Threads that parse; one more orders and one steps.
     pub threads: NonZeroUsize,
     /// Hosts of the site itself; learned from the first lines when empty.
     pub site_hosts: Vec<String>,
@@ -194,27 +196,38 @@ impl<'a> Replay<'a> {
             .iter()
             .map(|feed| LogRow { name: feed.name.clone(), format: feed.format.name().to_owned(), lines: 0 })
             .collect();
-        let (bytes_read, options) = (&self.bytes_read, &self.options);
-        std::thread::scope(|scope| {
-            let mut merge = Merge::start(scope, feeds, options.threads.get(), &policy);
-            while let Some((batch, bound_us)) = merge.next(scope, bytes_read)? {
-                count_lines(&mut summary, &batch, options.strict)?;
-                stepper.take(batch, bound_us)?;
+        let (bytes_read, options, spare) = (&self.bytes_read, &self.options, &Spare::default());
+        let lateness_us = options.lateness.num_microseconds().unwrap_or(i64::MAX).max(0);
+        let reorder = Reorder::new(lateness_us, MAX_WAITING);
+        let ordering = Ordering { reorder, summary, strict: options.strict };
+        let (summary, counters) = std::thread::scope(|scope| {
+            let merge = Merge::start(scope, feeds, options.threads.get(), &policy, spare);
+            let (onward, ordered) = sync_channel(MOST_ORDERED);
+            let ordering = spawn(scope, "order", move || ordering.run(scope, merge, bytes_read, &onward));
+            for ordered in ordered {
+                stepper.take(&ordered)?;
+                ordered.into_spent().for_each(|batch| spare.give(batch));
             }
-            Ok::<_, ReplayError>(())
+            ordering.join().expect("ordering panics at nothing that a log can hold")
         })?;
-        stepper.finish(summary)
+        stepper.finish(summary, counters)
     }
 }
 
-/// Puts requests in order and steps them.
+/// Steps requests, and counts what that leads to.
 struct Stepper<'a> {
     traffic: TrafficService<SessionTag>,
-    reorder: Reorder,
     tally: Tally,
     anomalies: AnomalyWatch,
     out: Output<SessionTag>,
     sessions: SessionWriter<'a>,
+}
+
+/// Puts requests in order, on a thread of its own.
+struct Ordering {
+    reorder: Reorder,
+    summary: InputSummary,
+    strict: bool,
 }
 
 struct SessionWriter<'a> {
@@ -226,14 +239,32 @@ struct SessionWriter<'a> {
     failed: Option<ReplayError>,
 }
 
+impl Ordering {
+    /// Orders all that `merge` has, and hands it on for as long as it is taken.
+    fn run<'scope>(
+        mut self,
+        scope: &'scope Scope<'scope, '_>,
+        mut merge: Merge,
+        bytes_read: &Arc<AtomicU64>,
+        onward: &SyncSender<Ordered>,
+    ) -> Result<(InputSummary, OrderCounters), ReplayError> {
+        while let Some((batch, bound_us)) = merge.next(scope, bytes_read)? {
+            count_lines(&mut self.summary, &batch, self.strict)?;
+            let ordered = self.reorder.take(batch, bound_us);
+            // Whoever steps has given up with an error of its own.
+            if !ordered.is_empty() && onward.send(ordered).is_err() {
+                break;
+            }
+        }
+        let _ = onward.send(self.reorder.rest());
+        Ok((self.summary, self.reorder.counters()))
+    }
+}
+
 impl<'a> Stepper<'a> {
     fn new(options: &ReplayOptions, out: Option<&'a mut dyn Write>, site: String) -> Self {
         Self {
             traffic: TrafficService::new(options.visit.clone(), options.capacity.get()),
-            reorder: Reorder::new(
-                options.lateness.num_microseconds().unwrap_or(i64::MAX).max(0),
-                MAX_WAITING,
-            ),
             tally: Tally::default(),
             anomalies: AnomalyWatch::new(),
             out: Output::default(),
@@ -248,33 +279,53 @@ impl<'a> Stepper<'a> {
         }
     }
 
-    fn take(&mut self, batch: Batch, bound_us: i64) -> Result<(), ReplayError> {
-        let Self { traffic, reorder, tally, anomalies, out, sessions } = self;
-        reorder.push(batch, |batch, request| step(traffic, tally, anomalies, out, sessions, batch, request));
-        reorder.release(
-            bound_us,
-            |batch, request| step(traffic, tally, anomalies, out, sessions, batch, request),
-            drop,
-        );
-        sessions.failed.take().map_or(Ok(()), Err)
+    fn take(&mut self, ordered: &Ordered) -> Result<(), ReplayError> {
+        for (batch, request) in ordered.iter() {
+            self.step(batch, request);
+        }
+        self.sessions.failed.take().map_or(Ok(()), Err)
     }
 
-    fn finish(mut self, summary: InputSummary) -> Result<Report, ReplayError> {
-        let Self { traffic, reorder, tally, anomalies, out, sessions } = &mut self;
-        reorder.release(
-            i64::MAX,
-            |batch, request| step(traffic, tally, anomalies, out, sessions, batch, request),
-            drop,
-        );
-        traffic.finish(out);
+    fn step(&mut self, batch: &Batch, request: &ReadRequest) {
+        let Self { traffic, tally, anomalies, out, sessions } = self;
+        let agent = &batch.agents[request.agent as usize].facts;
+        let client = Client { network: request.network, headers: request.headers, agent };
+        let now = request.at;
+        let observation = request.observation(batch);
+        let (step, class, tag) = traffic.step(client, &observation, now, out);
         sessions.note_ended(out);
-        drain(tally, out, sessions);
+        if let Some(watch) = &mut sessions.watch {
+            watch.decided(&client.key(), batch, request, now, &step, &out.levels);
+        }
+        if sessions.records.is_some() {
+            if step.opened {
+                tag.held_session = Some(Box::new(HeldSession::open(batch, request)));
+            }
+            if let Some(held) = &mut tag.held_session {
+                held.note(batch, request, &observation, &step);
+            }
+        }
+        tally.request(batch, request, &step, class, tag);
+        anomalies.request(request, &step, class, out);
+        if !out.ended.is_empty() {
+            drain(tally, out, sessions);
+        }
+        out.levels.clear();
+        out.flags.clear();
+        out.bans.clear();
+    }
+
+    fn finish(self, summary: InputSummary, order: OrderCounters) -> Result<Report, ReplayError> {
+        let Self { mut traffic, mut tally, anomalies, mut out, mut sessions } = self;
+        traffic.finish(&mut out);
+        sessions.note_ended(&out);
+        drain(&mut tally, &mut out, &mut sessions);
         if let Some(error) = sessions.failed.take() {
             return Err(error);
         }
         let counters = traffic.counters();
         let bounds = Bounds {
-            order: reorder.counters(),
+            order,
             evicted_visitors: counters.evicted,
             evicted_sessions: counters.evicted_open,
             unnamed_pages: tally.pages.overflowed,
@@ -282,45 +333,9 @@ impl<'a> Stepper<'a> {
         };
         let version = traffic.policy().detector.policy().ruleset_version();
         let summary = InputSummary { requests: tally.requests, ..summary };
-        let report = Report::of(tally, summary, bounds, version);
-        Ok(Report { anomalies: self.anomalies.into_summary(), ..report })
+        let report = Report::of(&tally, summary, bounds, version);
+        Ok(Report { anomalies: anomalies.into_summary(), ..report })
     }
-}
-
-fn step(
-    traffic: &mut TrafficService<SessionTag>,
-    tally: &mut Tally,
-    anomalies: &mut AnomalyWatch,
-    out: &mut Output<SessionTag>,
-    sessions: &mut SessionWriter<'_>,
-    batch: &Batch,
-    request: &ReadRequest,
-) {
-    let agent = &batch.agents[request.agent as usize].facts;
-    let client = Client { network: request.network, headers: request.headers, agent };
-    let now = request.at;
-    let observation = request.observation(batch);
-    let (step, class, tag) = traffic.step(client, &observation, now, out);
-    sessions.note_ended(out);
-    if let Some(watch) = &mut sessions.watch {
-        watch.decided(&client.key(), batch, request, now, &step, &out.levels);
-    }
-    if sessions.records.is_some() {
-        if step.opened {
-            tag.held_session = Some(Box::new(HeldSession::open(batch, request)));
-        }
-        if let Some(held) = &mut tag.held_session {
-            held.note(batch, request, &observation, &step);
-        }
-    }
-    tally.request(batch, request, &step, class, tag);
-    anomalies.request(request, &step, class, out);
-    if !out.ended.is_empty() {
-        drain(tally, out, sessions);
-    }
-    out.levels.clear();
-    out.flags.clear();
-    out.bans.clear();
 }
 
 fn drain(tally: &mut Tally, out: &mut Output<SessionTag>, sessions: &mut SessionWriter<'_>) {
@@ -399,4 +414,6 @@ fn count_lines(summary: &mut InputSummary, batch: &Batch, strict: bool) -> Resul
 
 /// Requests that wait for their order at most: about 70 MB.
 const MAX_WAITING: usize = 262_144;
+/// Blocks whose requests have been ordered and wait to be stepped.
+const MOST_ORDERED: usize = 4;
 const BAD_EXAMPLES: usize = 10;

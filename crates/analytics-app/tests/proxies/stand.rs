@@ -122,7 +122,8 @@ impl Proxy {
                 }
             }
             if cookies {
-                for line in ["addAuthCookiesToResponse", "- Cookie", "- exact: cookie", "- exact: set-cookie"] {
+                for line in ["addAuthCookiesToResponse", "- Cookie", "- exact: cookie", "- exact: set-cookie"]
+                {
                     text = text.replace(&format!("# {line}"), line);
                 }
             }
