@@ -14,6 +14,7 @@ pub mod dashboard;
 mod decide;
 mod extract;
 pub mod layer;
+mod metrics;
 mod observe;
 mod operation;
 pub mod problem;
@@ -96,7 +97,7 @@ pub fn router(service: &Arc<Service>) -> Router {
         .routes(routes!(anomalies::series))
         .routes(routes!(operation::healthz))
         .routes(routes!(operation::readyz))
-        .routes(routes!(operation::metrics))
+        .routes(routes!(metrics::metrics))
         .split_for_parts();
     let description = Arc::new(description);
     router

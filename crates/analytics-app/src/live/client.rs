@@ -216,14 +216,12 @@ mod tests {
                 None if page => !back,
                 None => Some(*active) == newest,
             });
-            let found = match found {
-                Some(found) => found,
-                None => {
-                    self.made += 1;
-                    let browser = mark.unwrap_or(NEW + self.made);
-                    self.open.push((browser, 0, second, second, false));
-                    self.open.last_mut().unwrap()
-                }
+            let found = if let Some(found) = found {
+                found
+            } else {
+                self.made += 1;
+                self.open.push((mark.unwrap_or(NEW + self.made), 0, second, second, false));
+                self.open.last_mut().unwrap()
             };
             (found.1, found.3, found.4) = (self.requests, second, found.4 || mark.is_some());
             found.0

@@ -250,7 +250,7 @@ impl LiveTraffic {
                 let step = Step { opened: belongs.began, ..*step };
                 let session = belongs.session;
                 let mut decided =
-                    self.decided((rules, &policy), request, address, &seen, step, class, session);
+                    self.decided((rules, &policy), request, address, &seen, (step, class), session);
                 if arrival.told_apart && decided.page_view && decided.answer.is_admitted() {
                     decided.cookie = self.cookie(&policy, request, &decided.pending.session, &agent, https);
                 }
@@ -554,8 +554,7 @@ impl LiveTraffic {
         request: &RawRequest<'_>,
         address: IpAddr,
         seen: &Seen<'_>,
-        step: Step,
-        class: Class,
+        (step, class): (Step, Class),
         session: Arc<LiveSession>,
     ) -> Decided {
         let now = whole(request.at);

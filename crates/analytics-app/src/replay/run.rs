@@ -208,7 +208,7 @@ impl<'a> Replay<'a> {
                 stepper.take(&ordered)?;
                 ordered.into_spent().for_each(|batch| spare.give(batch));
             }
-            ordering.join().expect("ordering panics at nothing that a log can hold")
+            ordering.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
         })?;
         stepper.finish(summary, counters)
     }

@@ -375,7 +375,7 @@ mod tests {
             scope.spawn(|| {
                 for second in 0..20_000 {
                     let patience = Duration::from_secs(10);
-                    let then = |_: &VisitPolicy, step: &Step, _: Class, _: &mut ()| step.opened;
+                    let then = |_: &VisitPolicy, step: &Step, _: Class, (): &mut ()| step.opened;
                     let decided =
                         traffic.decide_within(client, &request.observation(), at(second), patience, then);
                     assert!(decided.is_some());
