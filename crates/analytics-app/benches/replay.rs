@@ -42,20 +42,14 @@ fn main() -> io::Result<()> {
     let goaccess = option("--goaccess").unwrap_or_else(|| "goaccess".to_owned());
     let out = directory.path().join("goaccess.json");
     let ours = env!("CARGO_BIN_EXE_analytics");
-    let threads = cores.to_string();
     let file = log.as_os_str().to_string_lossy().into_owned();
     let out = out.to_string_lossy().into_owned();
     let mut programs = [
+        Program::new("analytics replay", ours, &["replay", &file, "--format", "json"], 1),
         Program::new(
-            "analytics replay",
+            "analytics replay, two parsers",
             ours,
-            &["replay", &file, "--format", "json", "--threads", &threads],
-            1,
-        ),
-        Program::new(
-            "analytics replay, one parser",
-            ours,
-            &["replay", &file, "--format", "json", "--threads", "1"],
+            &["replay", &file, "--format", "json", "--threads", "2"],
             1,
         ),
         Program::new("rhit", &rhit, &["--no-name-check", "--silent-load", "--color", "no", &file], 1),

@@ -29,7 +29,7 @@ pub(super) struct SettingsArgs {
     /// Format of the logs: auto (the default), a name such as combined, or a format string of nginx or Apache
     #[arg(long, value_name = "FORMAT")]
     log_format: Option<String>,
-    /// Threads that parse, 1 to 256 (default 2); the report does not depend on it
+    /// Threads that parse, 1 to 256 (default 1); the report does not depend on it
     #[arg(long, value_name = "N")]
     threads: Option<u16>,
     /// A host of the site itself, with its subdomains; may be given several times. Learned from the log without it
