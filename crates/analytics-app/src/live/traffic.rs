@@ -26,7 +26,7 @@ use parking_lot::Mutex;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::agents::AgentCache;
-use super::client::{Arrival, ClientSessions};
+use super::client::{Arrival, ClientSessions, LetGo};
 use super::keys::Keys;
 use super::policy::LivePolicy;
 use super::record::LiveRecord;
@@ -368,12 +368,15 @@ impl LiveTraffic {
         let Some(key) = self.find(id) else { return false };
         let beside_others =
             |visitor: &mut Visitor<ClientSessions>| visitor.tag_mut().let_go(|session| session.id == id);
-        let Some(session) = self.traffic.visitor(&key, beside_others).flatten() else {
-            return self.traffic.end(&key, reason, now);
-        };
-        session.end(reason);
-        self.list_ended(&session);
-        true
+        match self.traffic.visitor(&key, beside_others).flatten() {
+            None => false,
+            Some(LetGo::Alone) => self.traffic.end(&key, reason, now),
+            Some(LetGo::BesideOthers(session)) => {
+                session.end(reason);
+                self.list_ended(&session);
+                true
+            }
+        }
     }
 
     /// What the open session of this id is taken for now, with every reason.

@@ -64,11 +64,6 @@ impl Ordered {
         })
     }
 
-    /// Whether there are none.
-    pub(crate) const fn is_empty(&self) -> bool {
-        self.requests.is_empty()
-    }
-
     /// The batches of which these were the last requests.
     pub(crate) fn into_spent(self) -> impl Iterator<Item = Batch> {
         self.batches.into_iter().flatten().filter_map(Arc::into_inner)

@@ -252,7 +252,7 @@ impl Ordering {
             count_lines(&mut self.summary, &batch, self.strict)?;
             let ordered = self.reorder.take(batch, bound_us);
             // Whoever steps has given up with an error of its own.
-            if !ordered.is_empty() && onward.send(ordered).is_err() {
+            if onward.send(ordered).is_err() {
                 break;
             }
         }

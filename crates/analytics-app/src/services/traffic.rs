@@ -180,7 +180,8 @@ impl<T: Default> TrafficService<T> {
 
     /// The level of a client at `now`; Normal for one that is not known.
     pub fn level(&self, key: &ClientKey, now: DateTime<Utc>) -> ThrottleLevel {
-        self.shards[shard_of(key.network)].lock().level(&self.policy(), key, now)
+        let policy = self.policy();
+        self.shards[shard_of(key.network)].lock().level(&policy, key, now)
     }
 
     /// What is held against clients and networks at `now`, one for each shard, under names made with `key`; see
@@ -385,6 +386,7 @@ mod tests {
                 for second in 0..20_000 {
                     traffic.tracked(&client.key(), TrackerMarks::default(), at(second));
                     traffic.explain(&client.key());
+                    traffic.level(&client.key(), at(second));
                 }
             });
             scope.spawn(|| {
