@@ -71,8 +71,8 @@ impl ClientSessions {
         }
     }
 
-    /// Finds the session of a request; where there is none, `begin` makes it for the mark that is known or the number that
-    /// is free.
+    /// Finds the session of a request; where there is none, `begin` makes it for the mark that is known, if one is, and for
+    /// a number that nobody else has.
     pub(super) fn take_in(
         &mut self,
         policy: &SessionPolicy,
@@ -108,13 +108,10 @@ impl ClientSessions {
             return Belongs { ended, crowded, ..belongs(session) };
         }
         let taken = |number: &u8| self.0.iter().any(|session| session.mark.number == *number);
-        let free = (0..=u8::MAX).find(|number| !taken(number)).unwrap_or(u8::MAX);
         // A number that came back with its cookie may be somebody else's by now.
-        let mark = arrival.mark.map(|mark| {
-            let number = if taken(&mark.number) { free } else { mark.number };
-            SessionMark { number, ..mark }
-        });
-        let session = Arc::new(begin(mark, free));
+        let mut numbers = arrival.mark.map(|mark| mark.number).into_iter().chain(0..=u8::MAX);
+        let number = numbers.find(|number| !taken(number)).unwrap_or(u8::MAX);
+        let session = Arc::new(begin(arrival.mark, number));
         session.cookie_came_back.store(arrival.mark.is_some(), Ordering::Relaxed);
         self.0.reserve_exact(1);
         self.0.push(Arc::clone(&session));
@@ -296,7 +293,8 @@ mod tests {
             let made = &mut self.made;
             let begin = |mark: Option<SessionMark>, number| {
                 *made += 1;
-                session(mark.unwrap_or_else(|| SessionMark::new(NEW + *made, number, now)), now)
+                let mark = mark.unwrap_or_else(|| SessionMark::new(NEW + *made, number, now));
+                session(SessionMark { number, ..mark }, now)
             };
             let arrival = Arrival { mark, page, told_apart: !self.together, now };
             let belongs = self.sessions.take_in(&SessionPolicy::default(), arrival, begin);

@@ -14,6 +14,7 @@
 
 mod agents;
 mod client;
+mod cookie;
 pub mod keys;
 mod policy;
 pub mod private;

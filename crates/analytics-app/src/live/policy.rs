@@ -43,8 +43,8 @@ pub struct PrivacyPolicy {
 impl PrivacyPolicy {
     /// Whether whoever sent this request asks that no more is kept of it than is needed, and is heeded.
     pub fn is_asked_for(&self, request: &RawRequest<'_>) -> bool {
-        let says = |name| request.header(name).is_some_and(|value| value.trim() == "1");
-        self.respect_gpc && says("sec-gpc") || self.respect_dnt && says("dnt")
+        self.respect_gpc && request.asks_global_privacy_control()
+            || self.respect_dnt && request.asks_do_not_track()
     }
 }
 

@@ -1,7 +1,9 @@
 //! A live request, read: everything about it that needs no state.
 
+use std::net::IpAddr;
+
 use analytics_domain::detector::{HeaderMarks, Observation, ReferrerFacts};
-use analytics_domain::request::{HttpVersion, Method, RawRequest, Referrer, Target, Utm};
+use analytics_domain::request::{HttpVersion, Method, RawRequest, Referrer, RequestKind, Target, Utm};
 use analytics_domain::user_agent::AutomationKind;
 
 use super::policy::LivePolicy;
@@ -49,6 +51,19 @@ impl<'a> Seen<'a> {
             declared: agent.facts.declared,
             target,
         }
+    }
+
+    /// Whether the request of a client with this address is never refused. A feed reader on a feed is exempt too: it comes by
+    /// the clock.
+    pub(super) fn is_exempt(&self, policy: &LivePolicy, address: IpAddr) -> bool {
+        let path = self.target.path;
+        let below = |prefix: &String| {
+            path.strip_prefix(prefix.trim_end_matches('/'))
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        policy.exempt_paths.iter().any(below)
+            || self.target.kind == RequestKind::Feed && self.declared == Some(AutomationKind::FeedReader)
+            || policy.exempt_networks.iter().any(|network| network.contains(address))
     }
 
     /// The request as the rules see it, before it is answered.

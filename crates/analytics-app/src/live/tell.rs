@@ -112,11 +112,11 @@ impl LiveTraffic {
 
     /// Tells of a session; `false`, and it is still to be told, where the queue is full.
     fn tell_of(&self, session: &LiveSession) -> bool {
-        let is_open = {
+        let wants_verdict = {
             let moved = session.moved.lock();
             moved.ended.is_none() || moved.verdict.is_none()
         };
-        if is_open && let Some(verdict) = self.traffic.explain(&session.key) {
+        if wants_verdict && let Some(verdict) = self.traffic.explain(&session.key) {
             session.moved.lock().verdict = Some(verdict_of(&verdict, session.declared.clone()));
         }
         let (began, progress) = session.take();

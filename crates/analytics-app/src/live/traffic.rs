@@ -8,16 +8,14 @@ use analytics_domain::detector::profile::TrackerMarks;
 use analytics_domain::detector::{Class, Verdict, Verification};
 use analytics_domain::ids::{FingerprintHash, SessionId, VisitorId};
 use analytics_domain::reputation::{HumanClearance, ReputationState};
-use analytics_domain::request::{
-    ClientNetwork, RawRequest, RequestKind, SessionAnalytics, client_address, entry_url,
-};
+use analytics_domain::request::{ClientNetwork, RawRequest, SessionAnalytics, client_address, entry_url};
 use analytics_domain::request_row::{RequestDecision, RequestFacts, RequestRecord, RequestRow};
 use analytics_domain::session::{
     AnalyticsSession, EndReason, NewSession, SessionCookieKey, SessionMark, SessionOrigin, SessionPlace, Text,
 };
 use analytics_domain::throttle::fields::{RateLimitFields, rate_limit_fields};
 use analytics_domain::throttle::{Decision, ThrottleDecision};
-use analytics_domain::user_agent::{AutomationKind, UserAgent};
+use analytics_domain::user_agent::UserAgent;
 use analytics_domain::visit::{Client, ClientKey, ShardCounters, Step, VisitPolicy, Visitor};
 use analytics_ports::{GeoLocator, IdGenerator};
 use arc_swap::ArcSwap;
@@ -43,7 +41,7 @@ pub struct LiveTraffic {
     policy: ArcSwap<LivePolicy>,
     pub(super) agents: AgentCache,
     keys: Arc<Keys>,
-    cookies: SessionCookieKey,
+    pub(super) cookies: SessionCookieKey,
     verifier: Option<Box<VerifyCrawler>>,
     geo: Option<Arc<dyn GeoLocator>>,
     pub(super) ids: Arc<dyn IdGenerator>,
@@ -144,7 +142,7 @@ pub(super) struct Counters {
     would_refuse: AtomicU64,
     exempt: AtomicU64,
     unseen: AtomicU64,
-    cookies_refused: AtomicU64,
+    pub(super) cookies_refused: AtomicU64,
     crowded: AtomicU64,
     rows_dropped: AtomicU64,
     pub(super) records_delayed: AtomicU64,
@@ -215,31 +213,27 @@ impl LiveTraffic {
         self.counters.requests.fetch_add(1, Ordering::Relaxed);
         let now = request.at;
         let policy = self.policy.load();
-        let network = ClientNetwork::of(&policy.request.address, address);
-        let agent = self.agents.read(request.header("user-agent").unwrap_or_default());
+        let (network, headers, agent) = self.read_client(&policy, address, request);
         let mut facts = agent.facts;
         if agent.read.declared.is_some()
             && let Some(verify) = &self.verifier
         {
             facts.verification = verify(&agent.read, address, now);
         }
-        let language = request.header("accept-language");
-        let headers = language.map_or(0, |language| xxh3_64_with_seed(language.as_bytes(), 1));
         let client = Client { network, headers, agent: &facts };
+        let seen = Seen::read(&policy, request, &agent, https);
         let arrival = Arrival {
             mark: self.mark(&policy, request, network, &agent),
-            page: false,
+            page: seen.target.kind.is_page_view(),
             told_apart: policy.session_cookie,
             now: whole(now),
         };
-        let seen = Seen::read(&policy, request, &agent, https);
         let decided = self.traffic.decide_within(
             client,
             &seen.observation(),
             now,
             policy.patience,
             |rules, step, class, sessions| {
-                let arrival = Arrival { page: seen.target.kind.is_page_view(), ..arrival };
                 let belongs = sessions.take_in(&rules.session, arrival, |mark, number| {
                     self.begin(&policy, (client.key(), mark, number), request, &agent, address)
                 });
@@ -453,56 +447,21 @@ impl LiveTraffic {
     }
 
     fn key_and_agent(&self, request: &RawRequest<'_>) -> (ClientKey, Arc<Agent>) {
-        let network = ClientNetwork::of(&self.policy.load().request.address, self.client(request));
-        let agent = self.agents.read(request.header("user-agent").unwrap_or_default());
-        let language = request.header("accept-language");
-        let headers = language.map_or(0, |language| xxh3_64_with_seed(language.as_bytes(), 1));
+        let (network, headers, agent) = self.read_client(&self.policy.load(), self.client(request), request);
         (Client { network, headers, agent: &agent.facts }.key(), agent)
     }
 
-    /// What the session cookie of a request says, where cookies count and it brings one that holds.
-    fn mark(
+    /// What tells a client of this address apart: its network, the hash of its language, and its agent.
+    fn read_client(
         &self,
         policy: &LivePolicy,
+        address: IpAddr,
         request: &RawRequest<'_>,
-        network: ClientNetwork,
-        agent: &Agent,
-    ) -> Option<SessionMark> {
-        if !policy.session_cookie || policy.privacy.is_asked_for(request) {
-            return None;
-        }
-        let pairs = request.fields("cookie").flat_map(|value| value.split(';'));
-        let own = pairs.filter_map(|pair| pair.trim().strip_prefix(COOKIE)?.strip_prefix('='));
-        let mut refused = false;
-        for value in own.filter(|value| !value.is_empty()) {
-            match self.cookies.read(value, network, &agent.text, request.at) {
-                Ok(mark) => return Some(mark),
-                Err(_) => refused = true,
-            }
-        }
-        self.counters.cookies_refused.fetch_add(u64::from(refused), Ordering::Relaxed);
-        None
-    }
-
-    /// The cookie that makes a browser known again, until it has brought it back. What declares itself to be automation gets
-    /// none, and nobody who asks not to be told apart.
-    fn cookie(
-        &self,
-        policy: &LivePolicy,
-        request: &RawRequest<'_>,
-        session: &LiveSession,
-        agent: &Agent,
-        https: Option<bool>,
-    ) -> Option<String> {
-        if session.cookie_came_back.load(Ordering::Relaxed)
-            || agent.facts.declared.is_some()
-            || policy.privacy.is_asked_for(request)
-        {
-            return None;
-        }
-        let value = self.cookies.issue(session.mark, session.key.network, &agent.text);
-        let secure = if https == Some(true) { "; Secure" } else { "" };
-        Some(format!("{COOKIE}={value}; Path=/; HttpOnly; SameSite=Lax{secure}"))
+    ) -> (ClientNetwork, u64, Arc<Agent>) {
+        let network = ClientNetwork::of(&policy.request.address, address);
+        let language = request.header("accept-language");
+        let headers = language.map_or(0, |language| xxh3_64_with_seed(language.as_bytes(), 1));
+        (network, headers, self.agents.read(request.header("user-agent").unwrap_or_default()))
     }
 
     fn begin(
@@ -535,10 +494,11 @@ impl LiveTraffic {
         }
         let now = whole(request.at);
         let id = self.ids.session_id(now);
-        let mark = mark.unwrap_or_else(|| SessionMark::new(id.as_u128() as u64, number, now));
+        let new = || SessionMark::new(id.as_u128() as u64, number, now);
+        let mark = SessionMark { number, ..mark.unwrap_or_else(new) };
         let visitors = self.keys.visitor_key(request.at);
         let new = NewSession {
-            visitor: visitors.visitor_beside(&policy.site, key.network, &agent.text, mark.number),
+            visitor: visitors.visitor_beside(&policy.site, key.network, &agent.text, number),
             fingerprint: self.keys.fingerprint_key().fingerprint(key.network, &agent.text, language, ja4),
             user: None,
             network: privacy.store_network.then(|| key.network.neighbourhood().network()),
@@ -562,7 +522,7 @@ impl LiveTraffic {
     ) -> Decided {
         let now = whole(request.at);
         let mut answer = step.decision;
-        if answer.refusal().is_some() && is_exempt(policy, address, seen) {
+        if answer.refusal().is_some() && seen.is_exempt(policy, address) {
             self.counters.exempt.fetch_add(1, Ordering::Relaxed);
             answer = ThrottleDecision {
                 decision: Decision::Admit { allowance: None },
@@ -636,24 +596,9 @@ impl std::fmt::Debug for LiveTraffic {
     }
 }
 
-/// Whether the request is never refused. A feed reader on a feed is exempt too: it comes by the clock.
-fn is_exempt(policy: &LivePolicy, address: IpAddr, seen: &Seen<'_>) -> bool {
-    let path = seen.target.path;
-    let below = |prefix: &String| {
-        path.strip_prefix(prefix.trim_end_matches('/'))
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-    };
-    policy.exempt_paths.iter().any(below)
-        || seen.target.kind == RequestKind::Feed && seen.declared == Some(AutomationKind::FeedReader)
-        || policy.exempt_networks.iter().any(|network| network.contains(address))
-}
-
 pub(super) fn whole(at: DateTime<Utc>) -> DateTime<Utc> {
     analytics_ports::clock::whole_micros(at)
 }
-
-/// The name of the session cookie.
-const COOKIE: &str = "analytics_session";
 
 /// The most that stores keep.
 const MOST: u64 = i64::MAX as u64;

@@ -51,8 +51,6 @@ pub(crate) struct Ordered {
     first: u64,
     /// Number of the batch, and the place in it.
     requests: Vec<(u64, u32)>,
-    /// How many of them are late; they come first.
-    late: usize,
 }
 
 impl Ordered {
@@ -147,7 +145,6 @@ impl Reorder {
             self.newest_us = self.newest_us.max(request.at_us);
             if second < self.first_second {
                 self.counters.late += 1;
-                ordered.late += 1;
                 ordered.push(number, index as u32, &batch);
                 continue;
             }
@@ -262,9 +259,10 @@ mod tests {
     /// Pushes batches of times, releasing after each up to the newest, then everything.
     fn run(reorder: &mut Reorder, batches: &[Vec<i64>]) -> Vec<Left> {
         let mut left = Vec::new();
-        let mut leave = |ordered: Ordered| {
+        // The late come first.
+        let mut leave = |ordered: Ordered, late: u64| {
             let requests = ordered.iter().map(|(_, request)| (request.at_us, request.order)).enumerate();
-            left.extend(requests.map(|(place, (at_us, order))| (at_us, order, place < ordered.late)));
+            left.extend(requests.map(|(place, (at_us, order))| (at_us, order, (place as u64) < late)));
         };
         let mut newest = i64::MIN;
         let mut rank = 0;
@@ -278,9 +276,11 @@ mod tests {
                 .collect();
             newest = times.iter().copied().fold(newest, i64::max);
             let batch = Batch { requests, ..Batch::default() };
-            leave(reorder.take(batch, newest));
+            let late = reorder.counters().late;
+            let ordered = reorder.take(batch, newest);
+            leave(ordered, reorder.counters().late - late);
         }
-        leave(reorder.rest());
+        leave(reorder.rest(), 0);
         left
     }
 

@@ -136,8 +136,9 @@ impl ReputationService {
     ) -> Result<Option<ClearedFingerprint>, StoreError> {
         let now = self.clock.now();
         let changed = self.change(fingerprint, now, |state| {
-            let before = state.report(&self.rules.load().policy, fingerprint, now);
-            state.clear(&self.rules.load().policy, now);
+            let rules = self.rules.load();
+            let before = state.report(&rules.policy, fingerprint, now);
+            state.clear(&rules.policy, now);
             before
         });
         let Some((Some(before), after)) = changed.await? else { return Ok(None) };

@@ -46,6 +46,20 @@ impl<'a> RawRequest<'a> {
         self.headers.iter().filter(move |(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, value)| *value)
     }
 
+    /// Whether the client asks by `Sec-GPC: 1` that no more is kept of it than is needed.
+    pub fn asks_global_privacy_control(&self) -> bool {
+        self.says_one("sec-gpc")
+    }
+
+    /// Whether the client asks by `DNT: 1` not to be tracked.
+    pub fn asks_do_not_track(&self) -> bool {
+        self.says_one("dnt")
+    }
+
+    fn says_one(&self, name: &str) -> bool {
+        self.header(name).is_some_and(|value| value.trim() == "1")
+    }
+
     /// What the client says about the purpose of the request.
     pub fn hints(&self) -> Hints<'a> {
         Hints {
@@ -138,8 +152,8 @@ impl SessionAnalytics {
             channel: Channel::of(&referrer, utm.as_ref()),
             landing_page: page.then(|| target.path.into()),
             entry_url: page.then(|| entry_url(policy, request)),
-            global_privacy_control: request.header("sec-gpc").is_some_and(|value| value.trim() == "1"),
-            do_not_track: request.header("dnt").is_some_and(|value| value.trim() == "1"),
+            global_privacy_control: request.asks_global_privacy_control(),
+            do_not_track: request.asks_do_not_track(),
         }
     }
 }

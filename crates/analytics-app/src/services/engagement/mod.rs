@@ -140,8 +140,9 @@ impl EngagementService {
         if Text::<1024>::cut(page).is_empty() {
             return Err(RefusedBeacon::NoPage);
         }
-        let site = Arc::clone(&self.rules.load().site);
-        match Referrer::read(&site, Some(page)) {
+        let rules = self.rules.load();
+        let site = &rules.site;
+        match Referrer::read(site, Some(page)) {
             Referrer::External { .. } if site.knows_hosts() => Err(RefusedBeacon::ForeignPage),
             Referrer::External { .. }
             | Referrer::Internal { .. }
