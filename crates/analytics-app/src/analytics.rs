@@ -32,7 +32,7 @@ use crate::live::snapshot::SnapshotFile;
 use crate::live::verify::CrawlerVerifier;
 use crate::live::{Keys, LivePolicy, LiveSink, LiveTraffic, Tokens};
 use crate::services::engagement::EngagementRules;
-use crate::services::jobs::{JobDriver, JobOutcome, JobRunner};
+use crate::services::jobs::{JobDriver, JobOutcome, JobPolicies, JobRunner, JobSchedule};
 use crate::services::{
     AnalyticsService, AnomalyDetectionService, AnomalyPolicy, EngagementService, MinuteOutcome,
     ReputationService,
@@ -62,7 +62,11 @@ pub struct Analytics {
     _state: Option<StateDir>,
     turned: Mutex<Option<DateTime<Utc>>>,
     jobs: tokio::sync::Mutex<JobDriver>,
+    /// What jobs are to follow from their next run on.
+    job_rules: Mutex<Option<(JobPolicies, JobSchedule)>>,
     made_once: MadeOnce,
+    /// Whether the prices were given by hand, so that those of settings do not count.
+    own_prices: bool,
 }
 
 /// An [`Analytics`] that does what is due by itself: it tells the stores once a second, looks for anomalies in each minute,
@@ -189,6 +193,9 @@ impl Analytics {
     /// Runs the jobs of upkeep that are due, and answers how long none is.
     pub async fn run_due_jobs(&self) -> Duration {
         let mut jobs = self.jobs.lock().await;
+        if let Some((policies, schedule)) = self.job_rules.lock().take() {
+            jobs.set_rules(policies, schedule);
+        }
         for report in jobs.run_due().await {
             if let JobOutcome::Interrupted { reason, .. } = &report.outcome {
                 tracing::warn!(job = %report.job, %reason, "a job was interrupted; it is tried again");
@@ -413,7 +420,7 @@ impl AnalyticsBuilder {
             engagement,
             reputation,
             anomalies: Arc::new(anomalies),
-            prices: self.prices.unwrap_or_else(|| settings.prices()),
+            prices: self.prices.clone().unwrap_or_else(|| settings.prices()),
             clock: Arc::clone(&clock),
             ids,
             crawlers: self.crawlers,
@@ -430,6 +437,8 @@ impl AnalyticsBuilder {
             _state: self.state,
             turned: Mutex::new(None),
             jobs: tokio::sync::Mutex::new(jobs),
+            job_rules: Mutex::default(),
+            own_prices: self.prices.is_some(),
             made_once: MadeOnce::of(&settings),
         })
     }

@@ -11,11 +11,12 @@ pub type AtNextStart = Vec<&'static str>;
 
 impl Analytics {
     /// Puts other settings in force, with these rules for requests: at once for requests, beacons, fingerprints and prices,
-    /// from its next run on for upkeep. Whatever is remembered of visitors stays, and so do sessions that are open.
+    /// from its next run on for upkeep. Whatever is remembered of visitors stays, and so do sessions that are open, and
+    /// prices that were given to the builder.
     ///
     /// # Errors
     /// [`InvalidSite`] for a host that is none; then nothing has changed.
-    pub async fn reload(&self, settings: &Settings, rules: VisitPolicy) -> Result<AtNextStart, InvalidSite> {
+    pub fn reload(&self, settings: &Settings, rules: VisitPolicy) -> Result<AtNextStart, InvalidSite> {
         let service = self.service();
         let policy = settings.live()?;
         service.engagement().set_rules(engagement_rules(settings, &policy));
@@ -23,8 +24,10 @@ impl Analytics {
         service.analytics().set_policy(settings.session);
         let proxies = settings.client.trusted_proxies.clone();
         service.reputation().set_policy(settings.reputation.clone(), proxies);
-        service.set_prices(settings.prices());
-        self.jobs.lock().await.set_rules(settings.job_policies(), settings.job_schedule());
+        if !self.own_prices {
+            service.set_prices(settings.prices());
+        }
+        *self.job_rules.lock() = Some((settings.job_policies(), settings.job_schedule()));
         service.configuration().take_up();
         Ok(self.made_once.differences(settings))
     }
@@ -62,5 +65,49 @@ impl MadeOnce {
         .into_iter()
         .filter_map(|(key, same)| (!same).then_some(key))
         .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use analytics_domain::usage::{Name, PriceTable};
+
+    use super::*;
+    use crate::config::{PriceSettings, UsageSettings};
+
+    #[tokio::test]
+    async fn reload_does_not_wait_for_a_job_and_the_next_run_follows_it() {
+        let analytics = Analytics::builder().build().unwrap();
+        let running = analytics.jobs.lock().await;
+        analytics.reload(&Settings::default(), VisitPolicy::default()).unwrap();
+        assert!(analytics.job_rules.lock().is_some());
+        drop(running);
+        analytics.run_due_jobs().await;
+        assert!(analytics.job_rules.lock().is_none(), "the run took them up");
+    }
+
+    #[tokio::test]
+    async fn prices_that_were_given_by_hand_stay_and_others_are_taken_up() {
+        let read = |input: f64| {
+            let (provider, model) = (Name::new("acme").unwrap(), Name::new("large").unwrap());
+            let row = PriceSettings {
+                provider,
+                model,
+                from: None,
+                input,
+                output: 1.0,
+                cached: None,
+                reasoning: None,
+            };
+            Settings { usage: UsageSettings { prices: vec![row] }, ..Settings::default() }
+        };
+        let (first, second) = (read(1.0), read(2.0));
+        let by_hand = Analytics::builder().prices(PriceTable::default()).build().unwrap();
+        let by_file = Analytics::builder().settings(first).build().unwrap();
+        for analytics in [&by_hand, &by_file] {
+            analytics.reload(&second, VisitPolicy::default()).unwrap();
+        }
+        assert_eq!(*by_hand.service().prices(), PriceTable::default());
+        assert_eq!(*by_file.service().prices(), second.prices());
     }
 }

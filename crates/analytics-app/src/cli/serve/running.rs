@@ -90,7 +90,7 @@ pub(super) async fn serve(
 async fn reload_at(mut hangup: HangupSignal, args: &ServeArgs, analytics: &Analytics) {
     loop {
         hangup.next().await;
-        match reload(args, analytics).await {
+        match reload(args, analytics) {
             Ok(later) if later.is_empty() => tracing::info!("the configuration was taken up"),
             Ok(later) => {
                 let keys = later.join(", ");
@@ -104,9 +104,9 @@ async fn reload_at(mut hangup: HangupSignal, args: &ServeArgs, analytics: &Analy
     }
 }
 
-async fn reload(args: &ServeArgs, analytics: &Analytics) -> Result<AtNextStart, CliError> {
+fn reload(args: &ServeArgs, analytics: &Analytics) -> Result<AtNextStart, CliError> {
     let settings = args.settings()?;
-    analytics.reload(&settings, rules(&settings)?).await.map_err(CliError::usage)
+    analytics.reload(&settings, rules(&settings)?).map_err(CliError::usage)
 }
 
 fn crawlers(args: &ServeArgs) -> Result<CrawlerRules, CliError> {
