@@ -14,7 +14,8 @@ use std::task::{Context, Poll};
 use analytics_ports::Clock;
 use axum::body::{Body, HttpBody};
 use axum::extract::ConnectInfo;
-use axum::http::{HeaderMap, Request, Response, header};
+use axum::http::{HeaderMap, HeaderValue, Request, Response, header};
+use chrono::{DateTime, Utc};
 use tower::{Layer, Service};
 
 use super::decide::{refusal, set_cookie, set_limit};
@@ -121,7 +122,8 @@ where
             let mut response = answering.await?;
             set_limit(response.headers_mut(), fields);
             // A cookie in an answer that others are shown too would make them one.
-            if !is_shared(response.headers()) {
+            let shared = || is_shared(response.headers(), under.shared.clock.now());
+            if cookie.is_some() && under.shared.guarded(shared) == Some(false) {
                 set_cookie(response.headers_mut(), cookie);
             }
             let told = response.headers().get(header::CONTENT_LENGTH);
@@ -166,14 +168,26 @@ impl Shared {
     }
 }
 
-/// Whether an answer says that caches may show it to others.
-fn is_shared(headers: &HeaderMap) -> bool {
-    let said = headers.get_all(header::CACHE_CONTROL).iter().filter_map(|value| value.to_str().ok());
-    let mut directives = said.flat_map(|value| value.split(','));
-    directives.any(|directive| {
-        let name = directive.split('=').next().unwrap_or_default().trim();
-        name.eq_ignore_ascii_case("public") || name.eq_ignore_ascii_case("s-maxage")
-    })
+/// Whether an answer says that caches may show it to others: outright or by a time for which it holds (RFC 9111, 4.2.1),
+/// and without saying that it is for one person or not to be stored.
+fn is_shared(headers: &HeaderMap, now: DateTime<Utc>) -> bool {
+    let text = |value: &HeaderValue| value.to_str().ok().map(str::to_owned);
+    let expires = headers.get(header::EXPIRES).and_then(text);
+    // What is no date is over.
+    let expires = expires.and_then(|expires| DateTime::parse_from_rfc2822(&expires).ok());
+    let (mut outright, mut holds) = (false, expires.is_some_and(|expires| expires > now));
+    for value in headers.get_all(header::CACHE_CONTROL).iter().filter_map(text) {
+        for directive in value.to_ascii_lowercase().split(',') {
+            let (name, value) = directive.split_once('=').unwrap_or((directive, ""));
+            match name.trim() {
+                "private" | "no-store" => return false,
+                "public" | "s-maxage" => outright = true,
+                "max-age" => holds = value.trim().trim_matches('"') != "0",
+                _ => {}
+            }
+        }
+    }
+    outright || holds
 }
 
 /// A request that the inner service works at. A client that goes away leaves it without an answer, and it is counted.
@@ -205,9 +219,8 @@ mod tests {
     use analytics_domain::throttle::{Mode, ThrottleSettings};
     use analytics_ports::{BatchLimit, MockClock, PageRequest};
     use axum::Router;
-    use axum::http::StatusCode;
+    use axum::http::{HeaderName, StatusCode};
     use axum::routing::get;
-    use chrono::{DateTime, Utc};
     use tower::ServiceExt;
 
     use super::*;
@@ -257,6 +270,32 @@ mod tests {
         let shared = bench.ask("/shared", agent).await;
         assert_eq!((shared.status(), shared.headers().get(header::SET_COOKIE)), (StatusCode::OK, None));
         assert!(Bench::new().ask("/", agent).await.headers().get(header::SET_COOKIE).is_none());
+    }
+
+    #[test]
+    fn an_answer_is_shared_that_caches_may_keep_for_others() {
+        let cases: [(&[(HeaderName, &str)], bool); 12] = [
+            (&[], false),
+            (&[(header::CACHE_CONTROL, "public")], true),
+            (&[(header::CACHE_CONTROL, "Max-Age=60")], true),
+            (&[(header::CACHE_CONTROL, "max-age=0, must-revalidate")], false),
+            (&[(header::CACHE_CONTROL, "public, max-age=0")], true),
+            (&[(header::CACHE_CONTROL, "max-age=0, s-maxage=9")], true),
+            (&[(header::CACHE_CONTROL, "private, max-age=60")], false),
+            (&[(header::CACHE_CONTROL, "max-age=60"), (header::CACHE_CONTROL, "no-store")], false),
+            (&[(header::EXPIRES, "Sat, 01 Jan 2050 00:00:00 GMT")], true),
+            (&[(header::EXPIRES, "Thu, 01 Jan 1970 00:00:00 GMT")], false),
+            (&[(header::EXPIRES, "0")], false),
+            (
+                &[(header::EXPIRES, "Sat, 01 Jan 2050 00:00:00 GMT"), (header::CACHE_CONTROL, "max-age=0")],
+                false,
+            ),
+        ];
+        for (fields, expected) in cases {
+            let fields = fields.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value)));
+            let headers: HeaderMap = fields.collect();
+            assert_eq!(is_shared(&headers, at()), expected, "{headers:?}");
+        }
     }
 
     #[tokio::test]
