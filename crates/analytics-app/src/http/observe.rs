@@ -73,7 +73,8 @@ struct Decision {
     fingerprint: FingerprintHash,
     retry_at: Option<DateTime<Utc>>,
     rate_limit: Option<Fields>,
-    /// The value of `Set-Cookie` to put on the answer, where there is one.
+    /// The value of `Set-Cookie` to put on the answer; not there where there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
     set_cookie: Option<String>,
 }
 
