@@ -16,9 +16,9 @@ pub(super) struct Seen<'a> {
     pub(super) target: Target<'a>,
     referrer: ReferrerFacts,
     pub(super) referrer_host: Option<&'a str>,
-    campaign: Option<u64>,
+    pub(super) campaign: Option<u64>,
     trap: bool,
-    headers: HeaderMarks,
+    pub(super) headers: HeaderMarks,
     pub(super) declared: Option<AutomationKind>,
 }
 

@@ -11,6 +11,7 @@ use analytics_domain::visit::ClientKey;
 use chrono::{DateTime, Utc};
 use parking_lot::Mutex;
 
+use super::client::{Beginning, TakenPlace};
 use super::record::SessionProgress;
 
 /// An open session: who it is, and what came of it so far. Requests under way share it with the visitor.
@@ -26,10 +27,16 @@ pub struct LiveSession {
     pub key: ClientKey,
     /// When its first request came.
     pub(super) started: DateTime<Utc>,
-    /// Which browser of the client it is.
+    /// Which browser of the client it is: the mark in the cookie that the browser is given for this session.
     pub(super) mark: SessionMark,
-    /// Whether the cookie with the mark came back, so that whoever has none is somebody else.
+    /// The browser of the mark that it began with, which was given for a session before.
+    pub(super) came_with: Option<u64>,
+    /// Whether the cookie with its own mark came back.
     pub(super) cookie_came_back: AtomicBool,
+    /// Hash of the campaign that led to it, if one did.
+    pub(super) campaign: Option<u64>,
+    /// Held as long as anything is held of it, where others of its client were open when it began.
+    _place: Option<TakenPlace>,
     /// What its agent declares itself to be, if automation.
     pub(super) declared: Option<DeclaredAs>,
     /// Whether only the tracker told of its page views so far.
@@ -56,10 +63,11 @@ pub(super) struct Moved {
 }
 
 impl LiveSession {
-    /// The session that begins now.
+    /// The session that begins now, as the client's browser of this mark.
     pub(super) fn begin(
         key: ClientKey,
-        mark: SessionMark,
+        (mark, beginning): (SessionMark, Beginning),
+        campaign: Option<u64>,
         declared: Option<DeclaredAs>,
         session: AnalyticsSession,
     ) -> Self {
@@ -85,7 +93,10 @@ impl LiveSession {
             key,
             started,
             mark,
+            came_with: beginning.came_with.map(|mark| mark.browser),
             cookie_came_back: AtomicBool::new(false),
+            campaign,
+            _place: beginning.place,
             declared,
             told: AtomicBool::new(false),
             moved: Mutex::new(moved),

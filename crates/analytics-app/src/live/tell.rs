@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use analytics_domain::event::{AnalyticsEvent, EventName, EventProperties, PropertyValue};
+use analytics_domain::ids::SessionId;
 use analytics_domain::reputation::BanSubject;
 use analytics_domain::throttle::LevelChange;
-use analytics_domain::visit::{BannedPart, ClientKey, Output};
+use analytics_domain::visit::{BannedPart, Output};
 use chrono::{DateTime, Utc};
 
 use super::client::ClientSessions;
@@ -27,8 +28,9 @@ impl LiveTraffic {
         self.traffic.advance(now);
         let out = self.traffic.take_output();
         for ended in &out.ended {
-            if let Some(newest) = ended.tag.newest() {
-                let mut moved = newest.moved.lock();
+            // Of several, each noted the levels that its own requests led to.
+            if let (1, Some(alone)) = (ended.tag.iter().len(), ended.tag.newest()) {
+                let mut moved = alone.moved.lock();
                 moved.max_level = moved.max_level.max(ended.session.max_level);
             }
             for session in ended.tag.iter() {
@@ -39,8 +41,8 @@ impl LiveTraffic {
             }
         }
         self.tell_moved();
-        for (key, change) in &out.levels {
-            self.tell_level(key, *change);
+        for (session, change) in std::mem::take(&mut *self.levels.lock()) {
+            self.tell_level(session, change);
         }
         for (part, term) in &out.bans {
             let subject = match part {
@@ -134,9 +136,7 @@ impl LiveTraffic {
     }
 
     /// Keeps a change of level as an event of the session, so that its history can be shown.
-    fn tell_level(&self, key: &ClientKey, change: LevelChange) {
-        let session = self.traffic.visitor(key, |visitor| visitor.tag().newest().cloned()).flatten();
-        let Some(session) = session else { return };
+    fn tell_level(&self, session: SessionId, change: LevelChange) {
         let at = whole(change.at);
         let text = |value: &str| PropertyValue::Text(value.to_owned());
         let properties = EventProperties::new(
@@ -149,7 +149,7 @@ impl LiveTraffic {
         );
         let name = EventName::new(LEVEL_CHANGED);
         if let (Ok(name), Ok(properties)) = (name, properties)
-            && let Ok(event) = AnalyticsEvent::new(self.ids.event_id(at), session.id, name, properties, at)
+            && let Ok(event) = AnalyticsEvent::new(self.ids.event_id(at), session, name, properties, at)
         {
             self.offer(LiveRecord::Event(Box::new(event)));
         }

@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use analytics_domain::detector::Class;
+use analytics_domain::detector::{Class, SignalKind};
 use analytics_domain::ids::SessionId;
 use analytics_domain::request::{AddressPolicy, RawRequest, RequestPolicy};
 use analytics_domain::session::{AnalyticsSession, EndReason, Text};
@@ -220,9 +220,7 @@ async fn a_label_human_clears_the_level_and_ending_starts_another_session() {
 
 #[tokio::test]
 async fn a_cookie_counts_people_apart_and_holds_them_together() {
-    let throttle = ThrottleSettings { mode: Mode::Enforce, ..ThrottleSettings::default() };
-    let visit = VisitPolicy { throttle: throttle.try_into().unwrap(), ..VisitPolicy::default() };
-    let bench = Bench::start(visit, LivePolicy { session_cookie: true, ..LivePolicy::default() });
+    let bench = Bench::with_cookies();
     let ask = |address: &str, cookie: &str, https: bool| {
         let headers = [("user-agent", FIREFOX), ("cookie", cookie)];
         let asked = RawRequest { headers: &headers, ..request(address, "/", 0) };
@@ -264,6 +262,81 @@ async fn a_cookie_counts_people_apart_and_holds_them_together() {
 }
 
 #[tokio::test]
+async fn another_campaign_ends_the_session_of_its_own_browser_alone() {
+    let bench = Bench::with_cookies();
+    let (one, cookie) = bench.browse("/", "", 0);
+    assert_eq!(bench.browse("/style.css", &cookie, 1).0, one);
+    let (two, _) = bench.browse("/", "", 2);
+    let (three, renewed) = bench.browse("/sale?utm_source=news&utm_campaign=may", &cookie, 3);
+    assert!(three != one && three != two && !renewed.is_empty() && renewed != cookie);
+    assert_eq!(
+        bench.browse("/about", &cookie, 4),
+        (three, renewed.clone()),
+        "the new one is still on its way"
+    );
+    assert_eq!(bench.browse("/about", &renewed, 5), (three, String::new()));
+    assert_eq!(bench.browse("/about", "", 6).0, two, "it goes on");
+    let kept = bench.kept_after(at(7)).await;
+    let ends = [one, two, three].map(async |id| kept.session(id).await.end_reason);
+    let [one, two, three] = ends;
+    assert_eq!((one.await, two.await, three.await), (Some(EndReason::Campaign), None, None));
+}
+
+#[tokio::test]
+async fn a_level_is_noted_where_it_was_raised() {
+    let bench = Bench::with_cookies();
+    let (one, cookie) = bench.browse("/", "", 0);
+    bench.browse("/style.css", &cookie, 0);
+    let (two, _) = bench.browse("/", "", 1);
+    for _ in 0..200 {
+        bench.browse("/", &cookie, 2);
+    }
+    // Whoever moved last is asked of no more than what it saw.
+    bench.browse("/style.css", "", 2);
+    let seconds = bench.tell_all().await;
+    let kept = bench.kept_after(at(seconds + 31 * 60)).await;
+    let page = || PageRequest::first(BatchLimit::new(100).unwrap());
+    let changes = async |id| kept.stores.events.list_by_session(id, page()).await.unwrap().items.len();
+    assert!(changes(one).await > 0 && changes(two).await == 0);
+    assert_ne!(kept.session(one).await.max_throttle_level, ThrottleLevel::Normal);
+}
+
+#[tokio::test]
+async fn a_tracker_on_another_host_adds_no_sessions() {
+    let bench = Bench::with_cookies();
+    let (session, cookie) = bench.browse("/", "", 0);
+    bench.browse("/style.css", &cookie, 0);
+    let headers = [("user-agent", FIREFOX)];
+    let beacon = RawRequest { method: "POST", headers: &headers, ..request("203.0.113.7", "/v1/events", 1) };
+    let page = ToldPage { url: "https://example.org/next", campaign: "", referrer: None, within: true };
+    let told = bench.live.decide_told(&beacon, page).unwrap();
+    assert_eq!((told.session, told.opened), (session, false));
+    bench.live.answered(told.pending, Answer { status: Some(200), ..Answer::default() }, at(1));
+    let forged = [("user-agent", FIREFOX), ("cookie", "analytics_session=1")];
+    let told = bench.live.decide_told(&RawRequest { headers: &forged, ..beacon }, page).unwrap();
+    bench.live.answered(told.pending, Answer { status: Some(200), ..Answer::default() }, at(1));
+    assert_eq!(bench.live.counters().cookies_refused, 1, "one request, however often it is looked at");
+}
+
+#[tokio::test]
+async fn a_cookie_of_another_engine_is_held_against_whoever_brings_it() {
+    const CHROME: &str = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) \
+                          Chrome/140.0.0.0 Safari/537.36";
+    let bench = Bench::with_cookies();
+    let (_, cookie) = bench.browse("/", "", 0);
+    let spoken = |agent: &str| {
+        let headers = [("user-agent", agent), ("cookie", cookie.as_str())];
+        let asked = RawRequest { headers: &headers, ..request("203.0.113.7", "/", 1) };
+        let session = bench.live.decide(&asked, None).unwrap().session;
+        let verdict = bench.live.explain(session).unwrap();
+        verdict.signals.iter().any(|signal| signal.kind == SignalKind::ImpossibleHeaders)
+    };
+    assert!(spoken(CHROME));
+    assert!(!spoken(&FIREFOX.replace("140", "141")), "browsers are updated");
+    assert!(!spoken("curl/8"));
+}
+
+#[tokio::test]
 async fn a_cookie_is_given_only_where_it_is_wanted() {
     let with = |session_cookie| {
         Bench::start(VisitPolicy::default(), LivePolicy { session_cookie, ..LivePolicy::default() })
@@ -294,6 +367,13 @@ struct Kept {
 }
 
 impl Bench {
+    /// One that enforces, and counts people behind one address apart.
+    fn with_cookies() -> Self {
+        let throttle = ThrottleSettings { mode: Mode::Enforce, ..ThrottleSettings::default() };
+        let visit = VisitPolicy { throttle: throttle.try_into().unwrap(), ..VisitPolicy::default() };
+        Self::start(visit, LivePolicy { session_cookie: true, ..LivePolicy::default() })
+    }
+
     fn start(visit: VisitPolicy, policy: LivePolicy) -> Self {
         Self::with(visit, policy, QueuePolicy::default())
     }
@@ -329,6 +409,18 @@ impl Bench {
         let id = decided.session;
         self.live.answered(decided.pending, Answer { status: Some(200), ..Answer::default() }, at(second));
         id
+    }
+
+    /// What a browser with this cookie gets: its session, and another cookie where it is given one.
+    fn browse(&self, target: &str, cookie: &str, second: i64) -> (SessionId, String) {
+        let headers = [("user-agent", FIREFOX), ("cookie", cookie)];
+        let asked = RawRequest { headers: &headers, ..request("203.0.113.7", target, second) };
+        let mut decided = self.live.decide(&asked, None).unwrap();
+        let given = decided.cookie.take().unwrap_or_default();
+        let given = given.split(';').next().unwrap_or_default().to_owned();
+        let (id, status) = (decided.session, if decided.answer.is_admitted() { 200 } else { 429 });
+        self.live.answered(decided.pending, Answer { status: Some(status), ..Answer::default() }, at(second));
+        (id, given)
     }
 
     /// Tells once a second until all is told; answers how many seconds that took.

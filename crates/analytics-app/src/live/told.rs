@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use analytics_domain::request::RawRequest;
 
-use super::traffic::{Answer, Decided, LiveTraffic, Unseen};
+use super::traffic::{Answer, Decided, LiveTraffic, Unseen, Way};
 
 /// A page view as a beacon tells it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,14 +48,15 @@ impl LiveTraffic {
         headers.extend([("sec-fetch-dest", "document"), ("sec-fetch-mode", "navigate")]);
         headers.extend(page.referrer.map(|referrer| ("referer", referrer)));
         let view = RawRequest { method: "GET", target: &target, headers: &headers, ..*beacon };
-        let mut decided = self.decide(&view, None)?;
+        let client = self.client(beacon);
+        let mut decided = self.decide_as(Way::Told, client, &view, None)?;
         decided.pending.told = true;
         if decided.opened {
             decided.pending.session.told.store(true, Ordering::Relaxed);
         }
         kept.push(("referer", page.url));
         let script = RawRequest { method: "GET", target: "/tracker.js", headers: &kept, ..*beacon };
-        if let Ok(loaded) = self.decide(&script, None) {
+        if let Ok(loaded) = self.decide_as(Way::ToldBeside, client, &script, None) {
             self.answered(loaded.pending, Answer { status: Some(200), ..Answer::default() }, beacon.at);
         }
         Ok(decided)

@@ -14,7 +14,7 @@ use analytics_domain::session::{
     AnalyticsSession, EndReason, NewSession, SessionCookieKey, SessionMark, SessionOrigin, SessionPlace, Text,
 };
 use analytics_domain::throttle::fields::{RateLimitFields, rate_limit_fields};
-use analytics_domain::throttle::{Decision, ThrottleDecision};
+use analytics_domain::throttle::{Decision, LevelChange, ThrottleDecision};
 use analytics_domain::user_agent::UserAgent;
 use analytics_domain::visit::{Client, ClientKey, ShardCounters, Step, VisitPolicy, Visitor};
 use analytics_ports::{GeoLocator, IdGenerator};
@@ -24,7 +24,7 @@ use parking_lot::Mutex;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::agents::AgentCache;
-use super::client::{Arrival, ClientSessions, LetGo};
+use super::client::{Arrival, Beginning, ClientSessions, LetGo, Places};
 use super::keys::Keys;
 use super::policy::LivePolicy;
 use super::record::LiveRecord;
@@ -50,6 +50,10 @@ pub struct LiveTraffic {
     pub(super) moved: Mutex<Vec<Arc<LiveSession>>>,
     /// Records that found the queue full, for the next second.
     pub(super) waiting: Mutex<Vec<LiveRecord>>,
+    /// Changes of level that the stores are to be told of, with the session whose request led to each.
+    pub(super) levels: Mutex<Vec<(SessionId, LevelChange)>>,
+    /// For sessions beside another of their clients.
+    places: Places,
     pub(super) counters: Counters,
     /// What is watched for anomalies.
     pub(super) feed: Arc<LiveFeed>,
@@ -110,6 +114,17 @@ pub struct Answer {
     pub duration_us: Option<u64>,
 }
 
+/// How a request came to be decided about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    /// It was asked.
+    Asked,
+    /// The tracker told of the page that it is for.
+    Told,
+    /// It is what told of a page, and is counted as loaded by it.
+    ToldBeside,
+}
+
 /// A request was let pass without being looked at: others held it up for too long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Unseen;
@@ -150,7 +165,7 @@ pub(super) struct Counters {
 }
 
 impl LiveTraffic {
-    /// Nobody yet, and room for this many visitors.
+    /// Nobody yet, and room for this many visitors, and for as many sessions more where cookies tell people apart.
     pub fn new(
         visit: VisitPolicy,
         policy: LivePolicy,
@@ -171,6 +186,8 @@ impl LiveTraffic {
             queue,
             moved: Mutex::default(),
             waiting: Mutex::default(),
+            levels: Mutex::default(),
+            places: Places::new(capacity),
             counters: Counters::default(),
             feed: Arc::default(),
         }
@@ -209,6 +226,17 @@ impl LiveTraffic {
         request: &RawRequest<'_>,
         https: Option<bool>,
     ) -> Result<Decided, Unseen> {
+        self.decide_as(Way::Asked, address, request, https)
+    }
+
+    /// Decides about a request that came this way.
+    pub(super) fn decide_as(
+        &self,
+        way: Way,
+        address: IpAddr,
+        request: &RawRequest<'_>,
+        https: Option<bool>,
+    ) -> Result<Decided, Unseen> {
         let address = address.to_canonical();
         self.counters.requests.fetch_add(1, Ordering::Relaxed);
         let now = request.at;
@@ -221,10 +249,17 @@ impl LiveTraffic {
             facts.verification = verify(&agent.read, address, now);
         }
         let client = Client { network, headers, agent: &facts };
-        let seen = Seen::read(&policy, request, &agent, https);
+        let mut seen = Seen::read(&policy, request, &agent, https);
+        let brought = self.brought(&policy, request, network, &agent);
+        if way != Way::ToldBeside {
+            self.counters.cookies_refused.fetch_add(u64::from(brought.refused), Ordering::Relaxed);
+            seen.headers.impossible |= brought.of_another_engine;
+        }
         let arrival = Arrival {
-            mark: self.mark(&policy, request, network, &agent),
-            page: seen.target.kind.is_page_view(),
+            mark: brought.mark,
+            // A tracker on another host tells of pages without the cookie that asking for them brought.
+            page: way == Way::Asked && seen.target.kind.is_page_view(),
+            campaign: seen.campaign,
             told_apart: policy.session_cookie,
             now: whole(now),
         };
@@ -233,10 +268,12 @@ impl LiveTraffic {
             &seen.observation(),
             now,
             policy.patience,
-            |rules, step, class, sessions| {
-                let belongs = sessions.take_in(&rules.session, arrival, |mark, number| {
-                    self.begin(&policy, (client.key(), mark, number), request, &agent, address)
-                });
+            |rules, step, class, sessions, left| {
+                let begin = |beginning| {
+                    let client = (client.key(), &*agent, address);
+                    self.begin(&policy, client, beginning, request, seen.campaign)
+                };
+                let belongs = sessions.take_in(&rules.session, &self.places, arrival, left, begin);
                 for session in &belongs.ended {
                     self.list_ended(session);
                 }
@@ -285,7 +322,10 @@ impl LiveTraffic {
             return;
         };
         if answer.status.is_some() && !refused {
-            self.traffic.answered(&session.key, &row.observation(), now, |_| ());
+            let change = self.traffic.answered(&session.key, &row.observation(), now);
+            if let Some(change) = change {
+                self.note_level(&session, change);
+            }
         }
         let (landing, room) = {
             let moved = session.moved.lock();
@@ -322,7 +362,7 @@ impl LiveTraffic {
     /// The open session of the client behind this request, whole.
     pub(super) fn open_session(&self, request: &RawRequest<'_>) -> Option<Arc<LiveSession>> {
         let (key, agent) = self.key_and_agent(request);
-        let mark = self.mark(&self.policy.load(), request, key.network, &agent);
+        let mark = self.brought(&self.policy.load(), request, key.network, &agent).mark;
         self.traffic.visitor(&key, |visitor| {
             visitor.session().is_some().then(|| visitor.tag().of(mark).cloned()).flatten()
         })?
@@ -431,6 +471,19 @@ impl LiveTraffic {
         }
     }
 
+    /// Notes a change of level that a request of this session led to.
+    fn note_level(&self, session: &LiveSession, change: LevelChange) {
+        let mut moved = session.moved.lock();
+        moved.max_level = moved.max_level.max(change.to);
+        drop(moved);
+        let mut levels = self.levels.lock();
+        if levels.len() < MOST_LEVELS {
+            levels.push((session.id, change));
+        } else {
+            self.counters.records_dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
     pub(super) fn fingerprint(&self, key: &ClientKey) -> Option<FingerprintHash> {
         self.traffic
             .visitor(key, |visitor| visitor.tag().newest().map(|session| session.fingerprint))
@@ -467,10 +520,10 @@ impl LiveTraffic {
     fn begin(
         &self,
         policy: &LivePolicy,
-        (key, mark, number): (ClientKey, Option<SessionMark>, u8),
+        (key, agent, address): (ClientKey, &Agent, IpAddr),
+        beginning: Beginning,
         request: &RawRequest<'_>,
-        agent: &Agent,
-        address: IpAddr,
+        campaign: Option<u64>,
     ) -> LiveSession {
         let read = SessionAnalytics::read(&policy.request, request);
         let privacy = &policy.privacy;
@@ -494,8 +547,8 @@ impl LiveTraffic {
         }
         let now = whole(request.at);
         let id = self.ids.session_id(now);
-        let new = || SessionMark::new(id.as_u128() as u64, number, now);
-        let mark = SessionMark { number, ..mark.unwrap_or_else(new) };
+        let number = beginning.number;
+        let mark = SessionMark::new(id.as_u128() as u64, number, now);
         let visitors = self.keys.visitor_key(request.at);
         let new = NewSession {
             visitor: visitors.visitor_beside(&policy.site, key.network, &agent.text, number),
@@ -508,7 +561,7 @@ impl LiveTraffic {
         };
         let session = AnalyticsSession::start(id, new, now)
             .expect("the time is in whole microseconds of a year that a clock can show");
-        LiveSession::begin(key, mark, declared_of(&agent.read), session)
+        LiveSession::begin(key, (mark, beginning), campaign, declared_of(&agent.read), session)
     }
 
     fn decided(
@@ -535,6 +588,9 @@ impl LiveTraffic {
             (true, Some(_)) => self.counters.would_refuse.fetch_add(1, Ordering::Relaxed),
             (true, None) => 0,
         };
+        for change in [answer.lowered, answer.raised].into_iter().flatten() {
+            self.note_level(&session, change);
+        }
         let arrival = {
             let mut moved = session.moved.lock();
             moved.level = answer.level;
@@ -599,6 +655,9 @@ impl std::fmt::Debug for LiveTraffic {
 pub(super) fn whole(at: DateTime<Utc>) -> DateTime<Utc> {
     analytics_ports::clock::whole_micros(at)
 }
+
+/// Changes of level that wait for the next second: half a megabyte at most.
+const MOST_LEVELS: usize = 10_000;
 
 /// The most that stores keep.
 const MOST: u64 = i64::MAX as u64;

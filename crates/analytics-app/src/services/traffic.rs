@@ -11,12 +11,14 @@ use analytics_domain::reputation::HumanClearance;
 use analytics_domain::request::ClientNetwork;
 use analytics_domain::session::EndReason;
 use analytics_domain::site::{Finding, SiteFacts};
-use analytics_domain::throttle::ThrottleLevel;
+use analytics_domain::throttle::{LevelChange, ThrottleLevel};
 use analytics_domain::visit::{
     Client, ClientKey, Output, SHARDS, Shard, ShardCounters, Standings, Step, VisitPolicy, Visitor, shard_of,
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use parking_lot::{Mutex, MutexGuard, RwLock, RwLockReadGuard};
+
+use crate::system::Stopwatch;
 
 /// All visitors and what is known of the site.
 ///
@@ -89,42 +91,51 @@ impl<T: Default> TrafficService<T> {
         self.advance(now);
         let known = self.known.read();
         let shard = self.shards[shard_of(client.network)].lock();
-        self.decide_in((known, shard), client, request, now, |_, step, class, _| (*step, class))
+        self.decide_in((known, shard), client, request, now, |_, step, class, _, _| (*step, class))
     }
 
-    /// Decides about one live request and hands what came of it to `then`, with what is kept beside the session. `None`,
-    /// and nothing was counted, when others of the same part of the address space held it up for longer than `patience`.
+    /// Decides about one live request and hands what came of it to `then`, with what is kept beside the session, and what
+    /// was kept beside the one that it ended, if it did. `None`, and nothing was counted, when others of the same part of
+    /// the address space held it up for longer than `patience`.
     pub fn decide_within<R>(
         &self,
         client: Client<'_>,
         request: &Observation<'_>,
         now: DateTime<Utc>,
         patience: Duration,
-        then: impl FnOnce(&VisitPolicy, &Step, Class, &mut T) -> R,
+        then: impl FnOnce(&VisitPolicy, &Step, Class, &mut T, Option<&mut T>) -> R,
     ) -> Option<R> {
         self.advance(now);
-        let known = self.known.try_read_for(patience)?;
-        let shard = self.shards[shard_of(client.network)].try_lock_for(patience)?;
+        let shard = &self.shards[shard_of(client.network)];
+        // The clock is read only where there is something to wait for.
+        let (known, left) = if let Some(known) = self.known.try_read() {
+            (known, patience)
+        } else {
+            let waiting = Stopwatch::start();
+            let known = self.known.try_read_for(patience)?;
+            (known, patience.saturating_sub(waiting.elapsed()))
+        };
+        let shard = shard.try_lock_for(left)?;
         Some(self.decide_in((known, shard), client, request, now, then))
     }
 
     /// Counts the answer to a live request that was decided before its status was known: the same request again, with the
-    /// status. `then` is handed what is kept beside the session; `None` for a visitor that has left.
-    pub fn answered<R>(
+    /// status. Answers the rise that it led to, if it did.
+    pub fn answered(
         &self,
         key: &ClientKey,
         request: &Observation<'_>,
         now: DateTime<Utc>,
-        then: impl FnOnce(&mut T) -> R,
-    ) -> Option<R> {
+    ) -> Option<LevelChange> {
         let mut out = Output::default();
-        let answer = {
+        {
             let known = self.known.read();
             let mut shard = self.shards[shard_of(key.network)].lock();
-            shard.answered(&known.policy, key, request, now, &mut out).map(then)
-        };
+            shard.answered(&known.policy, key, request, now, &mut out);
+        }
+        let change = out.levels.first().map(|(_, change)| *change);
         self.leave(out);
-        answer
+        change
     }
 
     /// Takes in what the tracker told of the open session of a client; `false` where there is none.
@@ -252,11 +263,13 @@ impl<T: Default> TrafficService<T> {
         client: Client<'_>,
         request: &Observation<'_>,
         now: DateTime<Utc>,
-        then: impl FnOnce(&VisitPolicy, &Step, Class, &mut T) -> R,
+        then: impl FnOnce(&VisitPolicy, &Step, Class, &mut T, Option<&mut T>) -> R,
     ) -> R {
         let mut out = Output::default();
         let (step, class, kept) = shard.step(&known.policy, &known.site, client, request, now, &mut out);
-        let answer = then(&known.policy, &step, class, kept);
+        let key = client.key();
+        let left = out.ended.iter_mut().find(|ended| ended.key == key).map(|ended| &mut ended.tag);
+        let answer = then(&known.policy, &step, class, kept, left);
         drop((shard, known));
         if !out.findings.is_empty() {
             self.found[shard_of(client.network)].lock().append(&mut out.findings);
@@ -376,7 +389,8 @@ mod tests {
             scope.spawn(|| {
                 for second in 0..20_000 {
                     let patience = Duration::from_secs(10);
-                    let then = |_: &VisitPolicy, step: &Step, _: Class, (): &mut ()| step.opened;
+                    let then =
+                        |_: &VisitPolicy, step: &Step, _: Class, (): &mut (), _: Option<&mut ()>| step.opened;
                     let decided =
                         traffic.decide_within(client, &request.observation(), at(second), patience, then);
                     assert!(decided.is_some());

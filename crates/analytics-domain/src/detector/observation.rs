@@ -43,7 +43,7 @@ pub struct Observation<'a> {
 /// What a request's other headers tell about the browser it claims.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct HeaderMarks {
-    /// Headers that the claimed browser never sends together.
+    /// Headers that the claimed browser never sends together, or a session cookie that a browser of another engine was given.
     pub impossible: bool,
     /// No client hints from a browser that sends them.
     pub hints_missing: bool,

@@ -52,7 +52,7 @@ signals! {
     NotABrowser = "not_a_browser" in Declared;
     /// A crawler's name from an address that is not its operator's.
     SpoofedCrawler = "spoofed_crawler" in Impostor;
-    /// Headers that the claimed browser never sends together.
+    /// Headers that the claimed browser never sends together, or the session cookie of another.
     ImpossibleHeaders = "impossible_headers" in Impostor;
     /// A browser's agent that speaks HTTP/1.0 and 1.1 in one session.
     MixedHttpVersions = "mixed_http_versions" in Impostor;

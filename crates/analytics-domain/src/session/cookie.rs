@@ -6,6 +6,7 @@ use alloc::string::String;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::request::ClientNetwork;
+use crate::user_agent::Engine;
 
 /// What a session cookie says of whoever brings it.
 ///
@@ -21,6 +22,17 @@ pub struct SessionMark {
     pub issued_minute: u32,
 }
 
+/// Whom a cookie is given to, or who brings it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CookieHolder<'a> {
+    /// The client network.
+    pub network: ClientNetwork,
+    /// The agent text.
+    pub agent: &'a str,
+    /// The engine that the agent names, if it names one.
+    pub engine: Option<Engine>,
+}
+
 /// A secret that session cookies are made with; shown by nothing, compared by nothing.
 #[derive(Clone)]
 pub struct SessionCookieKey([u8; 32]);
@@ -28,15 +40,23 @@ pub struct SessionCookieKey([u8; 32]);
 /// Why a cookie says nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidSessionCookie {
-    /// It is not 90 hexadecimal digits.
-    #[error("the cookie is not 90 hexadecimal digits")]
+    /// It is not 107 hexadecimal digits.
+    #[error("the cookie is not 107 hexadecimal digits")]
     Malformed,
-    /// It was not made under our key for this network and agent.
-    #[error("the cookie was not made here for this network and agent")]
+    /// It was not made under our key for this network.
+    #[error("the cookie was not made here for this network")]
     Forged,
     /// It was given more than 24 hours ago, or later than now.
     #[error("the cookie was not given within the last 24 hours")]
     OutOfTime,
+    /// It was given to another agent of the same engine, or of one that is not known: after an update, or where a phone
+    /// asks for the desktop's page.
+    #[error("the cookie was given to another agent")]
+    AnotherAgent,
+    /// It was given to a browser of another engine. Browsers do not share their cookies, so whoever brings it names an agent
+    /// that it is not.
+    #[error("the cookie was given to another browser")]
+    AnotherEngine,
 }
 
 impl SessionMark {
@@ -53,38 +73,41 @@ impl SessionCookieKey {
         Self(secret)
     }
 
-    /// The cookie's value: 90 lower-case hexadecimal digits, the mark (26) and the code (64) over it, the client network and
-    /// the agent, which do not stand in it.
+    /// The cookie's value: 107 lower-case hexadecimal digits, the mark (26), the engine (1), a tag of the agent (16) and the
+    /// code (64) over all of them and the client network, which does not stand in it.
     ///
     /// ```
     /// use analytics_domain::request::ClientNetwork;
-    /// use analytics_domain::session::{SessionCookieKey, SessionMark};
+    /// use analytics_domain::session::{CookieHolder, SessionCookieKey, SessionMark};
+    /// use analytics_domain::user_agent::Engine;
     /// use chrono::{DateTime, TimeDelta};
     ///
     /// let (key, now) = (SessionCookieKey::new([7; 32]), DateTime::from_timestamp(1_780_000_000, 0).unwrap());
-    /// let (home, mark) = (ClientNetwork::V4(9), SessionMark::new(1, 0, now));
-    /// let cookie = key.issue(mark, home, "Firefox");
-    /// assert_eq!(key.read(&cookie, home, "Firefox", now), Ok(mark));
-    /// assert!(key.read(&cookie, ClientNetwork::V4(8), "Firefox", now).is_err());
-    /// assert!(key.read(&cookie, home, "Firefox", now + TimeDelta::hours(25)).is_err());
+    /// let home = CookieHolder { network: ClientNetwork::V4(9), agent: "Firefox", engine: Some(Engine::Gecko) };
+    /// let mark = SessionMark::new(1, 0, now);
+    /// let cookie = key.issue(mark, home);
+    /// assert_eq!(key.read(&cookie, home, now), Ok(mark));
+    /// assert!(key.read(&cookie, CookieHolder { network: ClientNetwork::V4(8), ..home }, now).is_err());
+    /// assert!(key.read(&cookie, home, now + TimeDelta::hours(25)).is_err());
     /// ```
-    pub fn issue(&self, mark: SessionMark, network: ClientNetwork, agent: &str) -> String {
+    pub fn issue(&self, mark: SessionMark, holder: CookieHolder<'_>) -> String {
         let SessionMark { browser, number, issued_minute } = mark;
-        let code = self.code(mark, network, agent);
-        alloc::format!("{browser:016x}{number:02x}{issued_minute:08x}{}", code.to_hex())
+        let (engine, tag) = (engine_digit(holder.engine), self.tag(holder.agent));
+        let signed = alloc::format!("{browser:016x}{number:02x}{issued_minute:08x}{engine:x}{tag:016x}");
+        let code = self.code(&signed, holder.network);
+        signed + &code.to_hex()
     }
 
-    /// What a cookie says that a client of this network with this agent brings at `now`.
+    /// What a cookie says that this client brings at `now`.
     ///
-    /// The code is compared in constant time, and before the time is looked at.
+    /// The code is compared in constant time, and before anything that stands in the cookie is looked at.
     ///
     /// # Errors
     /// [`InvalidSessionCookie`].
     pub fn read(
         &self,
         text: &str,
-        network: ClientNetwork,
-        agent: &str,
+        holder: CookieHolder<'_>,
         now: DateTime<Utc>,
     ) -> Result<SessionMark, InvalidSessionCookie> {
         let wrong = InvalidSessionCookie::Malformed;
@@ -92,33 +115,44 @@ impl SessionCookieKey {
         if text.len() != DIGITS || !digits {
             return Err(wrong);
         }
-        let number = |from: usize, to: usize| u64::from_str_radix(&text[from..to], 16).map_err(|_| wrong);
+        let (signed, code) = text.split_at(SIGNED_DIGITS);
+        if self.code(signed, holder.network) != blake3::Hash::from_hex(code).map_err(|_| wrong)? {
+            return Err(InvalidSessionCookie::Forged);
+        }
+        let number = |from: usize, to: usize| u64::from_str_radix(&signed[from..to], 16).map_err(|_| wrong);
         let mark = SessionMark {
             browser: number(0, 16)?,
             number: number(16, 18)? as u8,
             issued_minute: number(18, 26)? as u32,
         };
-        let code = blake3::Hash::from_hex(&text[26..]).map_err(|_| wrong)?;
-        if self.code(mark, network, agent) != code {
-            return Err(InvalidSessionCookie::Forged);
-        }
         let issued = DateTime::from_timestamp(i64::from(mark.issued_minute) * 60, 0).unwrap_or_default();
         let age = now - issued;
         if age < TimeDelta::zero() || age >= VALID + TimeDelta::minutes(1) {
             return Err(InvalidSessionCookie::OutOfTime);
         }
-        Ok(mark)
+        if number(27, 43)? == self.tag(holder.agent) {
+            return Ok(mark);
+        }
+        let (given, now) = (number(26, 27)?, engine_digit(holder.engine));
+        Err(if given != 0 && now != 0 && given != u64::from(now) {
+            InvalidSessionCookie::AnotherEngine
+        } else {
+            InvalidSessionCookie::AnotherAgent
+        })
     }
 
-    fn code(&self, mark: SessionMark, network: ClientNetwork, agent: &str) -> blake3::Hash {
-        let network = network.to_bytes();
+    /// What an agent is compared by, so that a cookie stays short whatever the agent says.
+    fn tag(&self, agent: &str) -> u64 {
+        let hash = blake3::Hasher::new_keyed(&self.0).update(b"agent\0").update(agent.as_bytes()).finalize();
+        let (first, _) = hash.as_bytes().split_at(8);
+        first.iter().fold(0, |tag, &byte| tag << 8 | u64::from(byte))
+    }
+
+    fn code(&self, signed: &str, network: ClientNetwork) -> blake3::Hash {
         let mut hash = blake3::Hasher::new_keyed(&self.0);
-        hash.update(&mark.browser.to_le_bytes());
-        hash.update(&[mark.number]);
-        hash.update(&mark.issued_minute.to_le_bytes());
-        hash.update(&(network.len() as u64).to_le_bytes());
-        hash.update(&network);
-        hash.update(agent.as_bytes());
+        hash.update(b"cookie\0");
+        hash.update(signed.as_bytes());
+        hash.update(&network.to_bytes());
         hash.finalize()
     }
 }
@@ -129,8 +163,21 @@ impl fmt::Debug for SessionCookieKey {
     }
 }
 
-/// 8, 1, 4 and 32 bytes.
-const DIGITS: usize = 90;
+/// The digit of an engine in cookies; 0 for what shares cookies with other engines, as Edge does with the Trident that it
+/// shows old pages by, and for what is none.
+const fn engine_digit(engine: Option<Engine>) -> u8 {
+    match engine {
+        Some(Engine::Chromium) => 1,
+        Some(Engine::Gecko) => 2,
+        Some(Engine::Safari) => 3,
+        Some(Engine::Trident | Engine::EdgeHtml | Engine::Presto) | None => 0,
+    }
+}
+
+/// 8, 1 and 4 bytes, half of one, and 8.
+const SIGNED_DIGITS: usize = 43;
+/// The same and 32 bytes.
+const DIGITS: usize = SIGNED_DIGITS + 64;
 /// As long as a session lasts at most, and no longer than a visitor is known: days cannot be linked by it.
 const VALID: TimeDelta = TimeDelta::hours(24);
 
@@ -140,31 +187,47 @@ mod tests {
     use proptest::prelude::*;
     use std::format;
 
-    const HOME: ClientNetwork = ClientNetwork::V4(0xc000_0201);
+    const HOME: CookieHolder<'static> =
+        CookieHolder { network: ClientNetwork::V4(0xc000_0201), agent: "agent", engine: Some(Engine::Gecko) };
 
     #[test]
     fn a_cookie_says_what_it_was_given_for_and_only_there() {
         let mark = SessionMark::new(0xabc, 3, at(0));
-        let cookie = key().issue(mark, HOME, "agent");
-        assert_eq!(cookie.len(), 90);
-        assert_eq!(key().read(&cookie, HOME, "agent", at(60)), Ok(mark));
+        let cookie = key().issue(mark, HOME);
+        assert_eq!(cookie.len(), 107);
+        assert_eq!(key().read(&cookie, HOME, at(60)), Ok(mark));
         let forged = Err(InvalidSessionCookie::Forged);
-        assert_eq!(key().read(&cookie, ClientNetwork::V4(1), "agent", at(60)), forged);
-        assert_eq!(key().read(&cookie, HOME, "another", at(60)), forged);
-        assert_eq!(SessionCookieKey::new([8; 32]).read(&cookie, HOME, "agent", at(60)), forged);
-        for place in 0..26 {
+        let elsewhere = CookieHolder { network: ClientNetwork::V4(1), ..HOME };
+        assert_eq!(key().read(&cookie, elsewhere, at(60)), forged);
+        assert_eq!(SessionCookieKey::new([8; 32]).read(&cookie, HOME, at(60)), forged);
+        for place in 0..107 {
             let mut digits = cookie.clone().into_bytes();
             digits[place] = if digits[place] == b'0' { b'1' } else { b'0' };
             let changed = String::from_utf8(digits).unwrap();
-            assert_eq!(key().read(&changed, HOME, "agent", at(60)), forged, "{changed}");
+            assert_eq!(key().read(&changed, HOME, at(60)), forged, "{changed}");
         }
     }
 
     #[test]
+    fn only_another_engine_is_another_browser() {
+        let with = |agent, engine| CookieHolder { agent, engine, ..HOME };
+        let read =
+            |given, brings| key().read(&key().issue(SessionMark::new(1, 0, at(0)), given), brings, at(0));
+        let (gecko, chromium) = (Some(Engine::Gecko), Some(Engine::Chromium));
+        let (agent, engine) =
+            (Err(InvalidSessionCookie::AnotherAgent), Err(InvalidSessionCookie::AnotherEngine));
+        assert_eq!(read(HOME, with("Chrome", chromium)), engine);
+        assert_eq!(read(HOME, with("the next version", gecko)), agent);
+        assert_eq!(read(HOME, with("curl/8", None)), agent);
+        assert_eq!(read(with("MSIE", Some(Engine::Trident)), with("Edge", chromium)), agent);
+        assert!(read(HOME, with("agent", chromium)).is_ok(), "one text is one agent, however it is read");
+    }
+
+    #[test]
     fn a_cookie_holds_for_a_day_to_the_minute_and_not_before_it_was_given() {
-        let cookie = key().issue(SessionMark::new(1, 0, at(59)), HOME, "agent");
+        let cookie = key().issue(SessionMark::new(1, 0, at(59)), HOME);
         let day = 24 * 60 * 60;
-        let read = |second| key().read(&cookie, HOME, "agent", at(second)).is_ok();
+        let read = |second| key().read(&cookie, HOME, at(second)).is_ok();
         assert!(read(0) && read(59) && read(day + 59));
         assert!(!read(-1) && !read(day + 60));
     }
@@ -176,16 +239,16 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_text_panics_and_none_passes_that_was_not_issued(text in "[0-9a-f]{90}|.{0,100}", second: i32) {
-            prop_assert!(key().read(&text, HOME, "agent", at(second.into())).is_err());
+        fn no_text_panics_and_none_passes_that_was_not_issued(text in "[0-9a-f]{107}|.{0,120}", second: i32) {
+            prop_assert!(key().read(&text, HOME, at(second.into())).is_err());
         }
 
         #[test]
         fn every_mark_is_read_as_it_was_given(browser: u64, number: u8, agent: String, second in 0..4_000_000_000_i64) {
             let now = DateTime::from_timestamp(second, 0).unwrap();
             let mark = SessionMark::new(browser, number, now);
-            let cookie = key().issue(mark, HOME, &agent);
-            prop_assert_eq!(key().read(&cookie, HOME, &agent, now), Ok(mark));
+            let holder = CookieHolder { agent: &agent, ..HOME };
+            prop_assert_eq!(key().read(&key().issue(mark, holder), holder, now), Ok(mark));
         }
     }
 

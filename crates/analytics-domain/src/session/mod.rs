@@ -20,7 +20,7 @@ pub(crate) use analytics_session::is_whole_micros;
 pub use analytics_session::{
     AnalyticsSession, InvalidSession, LandingPage, NewSession, SessionRecord, SessionRefusal, SessionUpdate,
 };
-pub use cookie::{InvalidSessionCookie, SessionCookieKey, SessionMark};
+pub use cookie::{CookieHolder, InvalidSessionCookie, SessionCookieKey, SessionMark};
 pub use counters::{NanoDollars, SessionCounters};
 pub use parts::{Campaign, CountryCode, InvalidCountryCode, SessionClient, SessionOrigin, SessionPlace};
 pub use policy::{EndReason, InvalidSessionPolicy, SessionPolicy, UnknownEndReason};
