@@ -1,12 +1,11 @@
 //! What was out of the ordinary in the traffic of a replay.
 
 use analytics_domain::anomaly::{AnomalyLevel, AnomalyRule, MetricName, Thresholds};
-use analytics_domain::detector::Class;
-use analytics_domain::visit::{Output, Step};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::read::ReadRequest;
+use super::step::Stepped;
 use crate::anomaly::{
     AnomalyChange, CountedMinute, MinuteReader, MinuteTally, Moment, Monitor, MonitorPolicy, Opening,
 };
@@ -65,15 +64,15 @@ impl AnomalyWatch {
     }
 
     /// Counts a request that was just stepped; the minutes before its own are over.
-    pub(super) fn request<T>(&mut self, request: &ReadRequest, step: &Step, class: Class, out: &Output<T>) {
+    pub(super) fn request(&mut self, request: &ReadRequest, stepped: &Stepped) {
         let moment = Moment {
-            class,
+            class: stepped.class,
             charged: request.kind.is_charged(request.status),
-            opened: step.opened,
-            new_fingerprint: step.new_visitor,
+            opened: stepped.opened,
+            new_fingerprint: stepped.new_visitor,
             status: request.status,
             duration_us: request.duration_us,
-            bans: out.bans.len() as u32,
+            bans: stepped.bans.into(),
         };
         if let Some(counted) = self.tally.request(&moment, request.at) {
             self.over(&counted);

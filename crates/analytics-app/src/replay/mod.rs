@@ -1,9 +1,14 @@
 //! Replaying access logs through the engine that decides about live traffic, at event time.
 //!
-//! Inputs are read and parsed by several threads, put in the order of their times, and stepped by one: the same
-//! report comes out of any number of threads, to the byte.
+//! ```text
+//! inputs: read and parsed -> order: by their times -> step: decided about -> count: tallied and written
+//! ```
+//!
+//! Each of the four is a thread, parsing one or several; blocks of requests go from one to the next. Only the steps decide
+//! anything, so the same report comes out of any number of threads, to the byte.
 
 mod anomalies;
+mod count;
 mod inputs;
 mod order;
 mod read;
@@ -11,6 +16,7 @@ mod record;
 mod report;
 mod run;
 mod session_line;
+mod step;
 mod tally;
 #[cfg(test)]
 mod tests;

@@ -51,6 +51,8 @@ pub(crate) struct Ordered {
     first: u64,
     /// Number of the batch, and the place in it.
     requests: Vec<(u64, u32)>,
+    /// Whether they are the last: after them the input has come to its end.
+    pub(super) last: bool,
 }
 
 impl Ordered {
@@ -127,7 +129,7 @@ impl Reorder {
 
     /// All that still waits, in order; no more comes.
     pub(crate) fn rest(&mut self) -> Ordered {
-        let mut ordered = Ordered { first: self.first_batch, ..Ordered::default() };
+        let mut ordered = Ordered { first: self.first_batch, last: true, ..Ordered::default() };
         self.release(i64::MAX, &mut ordered);
         ordered
     }

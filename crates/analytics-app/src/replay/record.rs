@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use analytics_domain::detector::{Observation, Signal, Verdict};
+use analytics_domain::detector::{Signal, Verdict};
 use analytics_domain::identity::IdentityKey;
 use analytics_domain::ids::{EventId, FingerprintHash, SessionId, VisitorId};
 use analytics_domain::request::Utm;
@@ -19,6 +19,7 @@ use chrono::{DateTime, Utc};
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::read::{Batch, ReadRequest};
+use super::step::Place;
 use super::tally::SessionTag;
 
 /// Takes what a replay makes.
@@ -69,13 +70,13 @@ impl HeldSession {
     }
 
     /// Notes a request that was stepped.
-    pub(crate) fn note(&mut self, batch: &Batch, request: &ReadRequest, seen: &Observation<'_>, step: &Step) {
+    pub(crate) fn note(&mut self, batch: &Batch, request: &ReadRequest, step: &Step) {
         let path = Text::cut(request.path(batch));
         if step.page_view && self.landing.is_none() {
             self.landing = Some(path.clone());
         }
         self.level = step.decision.level;
-        let mut facts = RequestFacts::of(seen);
+        let mut facts = RequestFacts::of(&request.observation(batch));
         // A longer number is kept nowhere; the rules saw it, and what follows from it is in their verdict.
         facts.number = facts.number.filter(|number| *number <= MOST);
         self.requests.push(RequestRecord {
@@ -107,11 +108,12 @@ pub(crate) fn records(
     key: &IdentityKey,
     site: &str,
     geo: Option<&dyn GeoLocator>,
-    ended: &mut EndedSession<SessionTag>,
+    ended: &EndedSession<Place>,
+    tag: &mut SessionTag,
 ) -> Option<(AnalyticsSession, Vec<RequestRow>)> {
-    let held = *ended.tag.held_session.take()?;
-    let agent = ended.tag.agent.clone();
-    let text = agent.as_deref().map_or("", |agent| &agent.text);
+    let held = *tag.held_session.take()?;
+    let agent = tag.agent.as_deref();
+    let text = agent.map_or("", |agent| &agent.text);
     let visitor = key.visitor(site, ended.key.network, text);
     let fingerprint = key.fingerprint(ended.key.network, text, "", "");
     let id = key.session(visitor, ended.session.started.timestamp_micros(), ended.serial);
@@ -128,7 +130,7 @@ pub(crate) fn records(
         .collect();
     let counters = requests.iter().fold(SessionCounters::NONE, |sum, row| sum.plus(row.counted()));
     let started_at = whole(ended.session.started);
-    let place = match (geo, ended.tag.address) {
+    let place = match (geo, tag.address) {
         (Some(geo), Some(address)) => geo.locate(address).place,
         (None, _) | (_, None) => SessionPlace::default(),
     };
@@ -138,9 +140,9 @@ pub(crate) fn records(
         fingerprint,
         user: None,
         network: None,
-        client: agent.as_deref().map_or_else(SessionClient::default, |agent| client_of(text, &agent.read)),
+        client: agent.map_or_else(SessionClient::default, |agent| client_of(text, &agent.read)),
         origin: SessionOrigin {
-            channel: ended.tag.channel.unwrap_or(analytics_domain::request::Channel::Direct),
+            channel: tag.channel.unwrap_or(analytics_domain::request::Channel::Direct),
             referrer_host: held.referrer_host,
             campaign: held.campaign,
             landing_page: held.landing,
@@ -151,10 +153,7 @@ pub(crate) fn records(
         last_activity_at: whole(ended.session.last).max(started_at),
         end_reason: Some(ended.reason),
         counters,
-        verdict: Some(verdict_of(
-            &ended.verdict,
-            agent.as_deref().and_then(|agent| declared_of(&agent.read)),
-        )),
+        verdict: Some(verdict_of(&ended.verdict, agent.and_then(|agent| declared_of(&agent.read)))),
         throttle_level: held.level,
         max_throttle_level: ended.session.max_level.max(held.level),
     };

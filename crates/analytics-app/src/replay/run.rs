@@ -1,37 +1,35 @@
-//! Reading, ordering and stepping: the replay itself.
+//! The replay itself: reading, ordering, stepping and counting, each on a thread of its own.
 
 use std::io::Write;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64};
-use std::sync::mpsc::{SyncSender, sync_channel};
-use std::thread::Scope;
+use std::sync::atomic::{self, AtomicBool, AtomicU64};
+use std::sync::mpsc::{SyncSender, channel, sync_channel};
+use std::thread::{Scope, ScopedJoinHandle};
 
 use analytics_domain::identity::IdentityKey;
 use analytics_domain::request::{AddressPolicy, RequestPolicy, SitePolicy};
-use analytics_domain::visit::{Client, EndedSession, Output, VisitPolicy};
+use analytics_domain::visit::VisitPolicy;
 use analytics_ports::{GeoLocator, StoreError};
 use chrono::TimeDelta;
 
-use super::anomalies::AnomalyWatch;
+use super::count::Counting;
 use super::inputs::{Feed, Merge, Spare, learn_hosts, spawn};
 use super::order::{OrderCounters, Ordered, Reorder};
-use super::read::{BadLineSeen, Batch, ReadRequest};
-use super::record::{HeldSession, RecordSink, records};
-use super::report::{BadExample, Bounds, InputSummary, LogRow, Report};
-use super::session_line::SessionLine;
-use super::tally::{SessionTag, Tally};
+use super::read::{BadLineSeen, Batch};
+use super::record::RecordSink;
+use super::report::{BadExample, InputSummary, LogRow, Report};
+use super::step::Stepper;
 use super::watch::Watch;
 use crate::ingest::access_log::LogFormat;
 use crate::ingest::source::{Input, SourceError};
-use crate::services::TrafficService;
 
 /// How a replay is done.
 #[derive(Debug, Clone)]
 pub struct ReplayOptions {
     /// The format of all inputs; found out for each when `None`.
     pub format: Option<LogFormat>,
-    /// Threads that parse; one more orders and one steps.
+    /// Threads that parse; one more each orders, steps and counts.
     pub threads: NonZeroUsize,
     /// Hosts of the site itself; learned from the first lines when empty.
     pub site_hosts: Vec<String>,
@@ -185,11 +183,10 @@ impl<'a> Replay<'a> {
         let hosts = if learned { learn_hosts(&feeds, &site) } else { self.options.site_hosts.clone() };
         let site = site.with_hosts(hosts.iter().cloned()).map_err(ReplayError::Site)?;
         let policy = Arc::new(RequestPolicy { address: self.options.address.clone(), site });
-        let mut stepper =
-            Stepper::new(&self.options, self.sessions_out, hosts.first().cloned().unwrap_or_default());
-        stepper.sessions.watch = self.watch;
-        stepper.sessions.records = self.records;
-        stepper.tally.geo = self.geo;
+        let mut counting = Counting::new(&self.options, hosts.first().cloned().unwrap_or_default(), self.geo);
+        counting.sessions.out = self.sessions_out;
+        counting.sessions.watch = self.watch;
+        counting.sessions.records = self.records;
         let mut summary =
             InputSummary { site_hosts: hosts, site_hosts_learned: learned, ..InputSummary::default() };
         summary.logs = feeds
@@ -200,27 +197,42 @@ impl<'a> Replay<'a> {
         let lateness_us = options.lateness.num_microseconds().unwrap_or(i64::MAX).max(0);
         let reorder = Reorder::new(lateness_us, MAX_WAITING);
         let ordering = Ordering { reorder, summary, strict: options.strict };
-        let (summary, counters) = std::thread::scope(|scope| {
+        let stepper = Stepper::new(options, counting.wants_decisions());
+        let following = self.following;
+        let (ordering, visitors) = std::thread::scope(|scope| {
             let merge = Merge::start(scope, feeds, options.threads.get(), &policy, spare);
             let (onward, ordered) = sync_channel(MOST_ORDERED);
             let ordering = spawn(scope, "order", move || ordering.run(scope, merge, bytes_read, &onward));
-            for ordered in ordered {
-                stepper.take(&ordered)?;
-                ordered.into_spent().for_each(|batch| spare.give(batch));
+            let (onward, blocks) = sync_channel(MOST_STEPPED);
+            let (back, spent) = channel();
+            let stepping = spawn(scope, "step", move || stepper.run(ordered, &onward, &spent));
+            let ending = Ending(following.as_deref());
+            for mut block in blocks {
+                let taken = counting.take(&mut block);
+                block.clear().into_spent().for_each(|batch| spare.give(batch));
+                // Whoever steps may have come to the end.
+                let _ = back.send(block);
+                taken?;
             }
-            ordering.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            drop(ending);
+            Ok((joined(ordering)?, joined(stepping)))
         })?;
-        stepper.finish(summary, counters)
+        let (summary, order) = ordering;
+        Ok(counting.report(summary, order, visitors))
     }
 }
 
-/// Steps requests, and counts what that leads to.
-struct Stepper<'a> {
-    traffic: TrafficService<SessionTag>,
-    tally: Tally,
-    anomalies: AnomalyWatch,
-    out: Output<SessionTag>,
-    sessions: SessionWriter<'a>,
+/// Ends the following of files that grow when it is dropped: they have no end by themselves, whatever went wrong.
+struct Ending<'a>(Option<&'a AtomicBool>);
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        self.0.iter().for_each(|stop| stop.store(true, atomic::Ordering::Relaxed));
+    }
+}
+
+fn joined<R>(thread: ScopedJoinHandle<'_, R>) -> R {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 /// Puts requests in order, on a thread of its own.
@@ -228,15 +240,6 @@ struct Ordering {
     reorder: Reorder,
     summary: InputSummary,
     strict: bool,
-}
-
-struct SessionWriter<'a> {
-    out: Option<&'a mut dyn Write>,
-    watch: Option<&'a mut Watch>,
-    records: Option<&'a mut dyn RecordSink>,
-    key: IdentityKey,
-    site: String,
-    failed: Option<ReplayError>,
 }
 
 impl Ordering {
@@ -258,130 +261,6 @@ impl Ordering {
         }
         let _ = onward.send(self.reorder.rest());
         Ok((self.summary, self.reorder.counters()))
-    }
-}
-
-impl<'a> Stepper<'a> {
-    fn new(options: &ReplayOptions, out: Option<&'a mut dyn Write>, site: String) -> Self {
-        Self {
-            traffic: TrafficService::new(options.visit.clone(), options.capacity.get()),
-            tally: Tally::default(),
-            anomalies: AnomalyWatch::new(),
-            out: Output::default(),
-            sessions: SessionWriter {
-                out,
-                watch: None,
-                records: None,
-                key: options.key.clone(),
-                site,
-                failed: None,
-            },
-        }
-    }
-
-    fn take(&mut self, ordered: &Ordered) -> Result<(), ReplayError> {
-        for (batch, request) in ordered.iter() {
-            self.step(batch, request);
-        }
-        self.sessions.failed.take().map_or(Ok(()), Err)
-    }
-
-    fn step(&mut self, batch: &Batch, request: &ReadRequest) {
-        let Self { traffic, tally, anomalies, out, sessions } = self;
-        let agent = &batch.agents[request.agent as usize].facts;
-        let client = Client { network: request.network, headers: request.headers, agent };
-        let now = request.at;
-        let observation = request.observation(batch);
-        let (step, class, tag) = traffic.step(client, &observation, now, out);
-        sessions.note_ended(out);
-        if let Some(watch) = &mut sessions.watch {
-            watch.decided(&client.key(), batch, request, now, &step, &out.levels);
-        }
-        if sessions.records.is_some() {
-            if step.opened {
-                tag.held_session = Some(Box::new(HeldSession::open(batch, request)));
-            }
-            if let Some(held) = &mut tag.held_session {
-                held.note(batch, request, &observation, &step);
-            }
-        }
-        tally.request(batch, request, &step, class, tag);
-        anomalies.request(request, &step, class, out);
-        if !out.ended.is_empty() {
-            drain(tally, out, sessions);
-        }
-        out.levels.clear();
-        out.flags.clear();
-        out.bans.clear();
-    }
-
-    fn finish(self, summary: InputSummary, order: OrderCounters) -> Result<Report, ReplayError> {
-        let Self { mut traffic, mut tally, anomalies, mut out, mut sessions } = self;
-        traffic.finish(&mut out);
-        sessions.note_ended(&out);
-        drain(&mut tally, &mut out, &mut sessions);
-        if let Some(error) = sessions.failed.take() {
-            return Err(error);
-        }
-        let counters = traffic.counters();
-        let bounds = Bounds {
-            order,
-            evicted_visitors: counters.evicted,
-            evicted_sessions: counters.evicted_open,
-            unnamed_pages: tally.pages.overflowed,
-            unnamed_hosts: tally.hosts.overflowed,
-        };
-        let version = traffic.policy().detector.policy().ruleset_version();
-        let summary = InputSummary { requests: tally.requests, ..summary };
-        let report = Report::of(&tally, summary, bounds, version);
-        Ok(Report { anomalies: anomalies.into_summary(), ..report })
-    }
-}
-
-fn drain(tally: &mut Tally, out: &mut Output<SessionTag>, sessions: &mut SessionWriter<'_>) {
-    for mut ended in out.ended.drain(..) {
-        let visitor = sessions.line(&ended);
-        sessions.record(tally.geo.as_deref(), &mut ended);
-        tally.session(&mut ended, visitor);
-    }
-}
-
-impl SessionWriter<'_> {
-    /// Shows sessions that ended to whoever watches one.
-    fn note_ended(&mut self, out: &Output<SessionTag>) {
-        if let Some(watch) = &mut self.watch {
-            for ended in &out.ended {
-                watch.ended(&ended.key, &SessionLine::of(&self.key, &self.site, ended));
-            }
-        }
-    }
-
-    /// Hands the session and its requests to the sink where there is one.
-    fn record(&mut self, geo: Option<&dyn GeoLocator>, ended: &mut EndedSession<SessionTag>) {
-        if let Some(sink) = &mut self.records
-            && self.failed.is_none()
-            && let Some((session, requests)) = records(&self.key, &self.site, geo, ended)
-        {
-            let kept = sink.take_from(ended.tag.address, session, requests);
-            self.failed = kept.err().map(ReplayError::Keep);
-        }
-    }
-
-    /// Writes the session's line where sessions are wanted, and answers what distinct visitors are counted by.
-    fn line(&mut self, ended: &EndedSession<SessionTag>) -> u64 {
-        if let Some(out) = &mut self.out
-            && self.failed.is_none()
-        {
-            let line = SessionLine::of(&self.key, &self.site, ended);
-            let written = serde_json::to_writer(&mut **out, &line)
-                .map_err(std::io::Error::from)
-                .and_then(|()| out.write_all(b"\n"));
-            self.failed = written.err().map(ReplayError::Write);
-        }
-        let mut bytes = [0; 25];
-        bytes[..17].copy_from_slice(&ended.key.network.to_bytes());
-        bytes[17..].copy_from_slice(&ended.key.agent.to_le_bytes());
-        xxhash_rust::xxh3::xxh3_64(&bytes)
     }
 }
 
@@ -416,4 +295,6 @@ fn count_lines(summary: &mut InputSummary, batch: &Batch, strict: bool) -> Resul
 const MAX_WAITING: usize = 262_144;
 /// Blocks whose requests have been ordered and wait to be stepped.
 const MOST_ORDERED: usize = 4;
+/// Blocks that have been stepped and wait to be counted.
+const MOST_STEPPED: usize = 2;
 const BAD_EXAMPLES: usize = 10;

@@ -8,6 +8,7 @@ use analytics_domain::visit::EndedSession;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
+use super::step::Place;
 use super::tally::SessionTag;
 
 /// One session, as `--sessions-out` writes it.
@@ -79,8 +80,13 @@ pub struct ThrottleSummary {
 }
 
 impl<'a> SessionLine<'a> {
-    pub(super) fn of(key: &IdentityKey, site: &str, ended: &'a EndedSession<SessionTag>) -> Self {
-        let agent = ended.tag.agent.as_deref();
+    pub(super) fn of(
+        key: &IdentityKey,
+        site: &str,
+        ended: &'a EndedSession<Place>,
+        tag: &'a SessionTag,
+    ) -> Self {
+        let agent = tag.agent.as_deref();
         let user_agent = agent.map_or("", |agent| &agent.text);
         let visitor_id = key.visitor(site, ended.key.network, user_agent);
         let started_at = ended.session.started;
@@ -88,7 +94,7 @@ impl<'a> SessionLine<'a> {
             session_id: key.session(visitor_id, started_at.timestamp_micros(), ended.serial),
             visitor_id,
             fingerprint: key.fingerprint(ended.key.network, user_agent, "", ""),
-            client_ip: ended.tag.address.map(|address| address.to_string()).unwrap_or_default(),
+            client_ip: tag.address.map(|address| address.to_string()).unwrap_or_default(),
             user_agent,
             started_at,
             ended_at: ended.session.last,

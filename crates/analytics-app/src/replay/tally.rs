@@ -7,16 +7,17 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use analytics_domain::detector::{Class, SignalKind};
+use analytics_domain::detector::SignalKind;
 use analytics_domain::request::Channel;
 use analytics_domain::throttle::ThrottleLevel;
 use analytics_domain::user_agent::Product;
-use analytics_domain::visit::{EndedSession, Step};
+use analytics_domain::visit::EndedSession;
 use analytics_ports::GeoLocator;
 use hashbrown::HashMap;
 
 use super::read::{Agent, Batch, ReadRequest};
 use super::record::HeldSession;
+use super::step::{Place, Stepped};
 
 /// What the replay keeps beside each open session.
 #[derive(Debug, Default)]
@@ -35,7 +36,7 @@ pub(crate) struct SessionTag {
 
 /// Everything that is counted by class.
 pub(crate) struct Tally {
-    /// Tells countries, if asked for.
+    /// Tells countries, where they are asked for.
     pub(crate) geo: Option<Arc<dyn GeoLocator>>,
     pub(crate) classes: [ClassTally; 5],
     pub(crate) pages: Names,
@@ -133,10 +134,11 @@ struct Held {
     status: u16,
 }
 
-impl Default for Tally {
-    fn default() -> Self {
+impl Tally {
+    /// Nothing counted yet.
+    pub(crate) fn new(geo: Option<Arc<dyn GeoLocator>>) -> Self {
         Self {
-            geo: None,
+            geo,
             classes: Default::default(),
             pages: Names::new(),
             hosts: Names::new(),
@@ -149,22 +151,19 @@ impl Default for Tally {
             pending: Pending::default(),
         }
     }
-}
 
-impl Tally {
     /// Counts a request that was just stepped, under the session it belongs to.
-    pub(crate) fn request(
+    pub(super) fn request(
         &mut self,
         batch: &Batch,
         request: &ReadRequest,
-        step: &Step,
-        class: Class,
+        stepped: &Stepped,
         tag: &mut SessionTag,
     ) {
         self.requests += 1;
         self.first_us = Some(self.first_us.map_or(request.at_us, |first| first.min(request.at_us)));
         self.last_us = Some(self.last_us.map_or(request.at_us, |last| last.max(request.at_us)));
-        if step.opened {
+        if stepped.opened {
             tag.agent = Some(Arc::clone(&batch.agents[request.agent as usize]));
             tag.address = Some(request.address);
             tag.channel = Some(request.channel);
@@ -177,7 +176,7 @@ impl Tally {
             tag.landing = NO_NAME;
         }
         let page =
-            if step.page_view { self.pages.number(request.page, request.path(batch)) } else { NO_NAME };
+            if stepped.page_view { self.pages.number(request.page, request.path(batch)) } else { NO_NAME };
         if tag.landing == NO_NAME {
             tag.landing = page;
         }
@@ -185,17 +184,17 @@ impl Tally {
         self.pending.push(&mut tag.newest, Held { page, status: request.status.unwrap_or(0) });
         tag.held += 1;
         if tag.held >= HELD {
-            let tally = &mut self.classes[class as usize];
+            let tally = &mut self.classes[stepped.class as usize];
             self.pending.drain(&mut tag.newest, |held| tally.held(held));
             tag.held = 0;
         }
     }
 
     /// Counts a session that ended.
-    pub(crate) fn session(&mut self, ended: &mut EndedSession<SessionTag>, visitor: u64) {
+    pub(super) fn session(&mut self, ended: &EndedSession<Place>, tag: &mut SessionTag, visitor: u64) {
         let class = ended.verdict.class;
         let tally = &mut self.classes[class as usize];
-        self.pending.drain(&mut ended.tag.newest, |held| tally.held(held));
+        self.pending.drain(&mut tag.newest, |held| tally.held(held));
         let counts = &ended.profile.counts;
         tally.sessions += 1;
         tally.hostile += u64::from(ended.verdict.hostile);
@@ -204,25 +203,25 @@ impl Tally {
         tally.assets += u64::from(counts.assets);
         tally.errors_4xx += u64::from(counts.errors_4xx);
         tally.errors_5xx += u64::from(counts.errors_5xx);
-        tally.bytes += ended.tag.bytes;
+        tally.bytes += tag.bytes;
         tally.duration_us += i128::from(ended.profile.span_us());
         tally.single_page += u64::from(counts.page_views == 1);
         tally.with_pages += u64::from(counts.page_views > 0);
         tally.visitors.insert(visitor);
-        if ended.tag.referrer_host != NO_NAME {
-            tally.referrers.add(ended.tag.referrer_host, 1);
+        if tag.referrer_host != NO_NAME {
+            tally.referrers.add(tag.referrer_host, 1);
         }
-        if let Some(channel) = ended.tag.channel {
+        if let Some(channel) = tag.channel {
             *tally.channels.entry(channel.as_str()).or_default() += 1;
         }
         if let Some(geo) = &self.geo
-            && let Some(address) = ended.tag.address
+            && let Some(address) = tag.address
         {
             let country = geo.locate(address).place.country;
             let name = country.map_or_else(|| "unknown".to_owned(), |country| country.to_string());
             *tally.countries.entry(name).or_default() += 1;
         }
-        if let Some(agent) = &ended.tag.agent {
+        if let Some(agent) = &tag.agent {
             let read = &agent.read;
             *tally.devices.entry(read.device_type.as_str()).or_default() += 1;
             let name = |product: &Option<Product>| product.as_ref().map_or("unknown", |product| product.name);

@@ -103,9 +103,8 @@ impl Watch {
         client: &ClientKey,
         batch: &Batch,
         request: &ReadRequest,
-        now: DateTime<Utc>,
         step: &Step,
-        levels: &[(ClientKey, LevelChange)],
+        levels: impl Iterator<Item = (ClientKey, LevelChange)>,
     ) {
         if self.client.as_ref() != Some(client) || self.found.is_some() {
             return;
@@ -114,7 +113,7 @@ impl Watch {
             self.seen = Seen::default();
         }
         let decision = &step.decision;
-        self.seen.levels.extend(levels.iter().filter(|(of, _)| of == client).map(|(_, change)| *change));
+        self.seen.levels.extend(levels.filter(|(of, _)| of == client).map(|(_, change)| change));
         if self.seen.requests.len() >= MOST_LISTED {
             self.seen.unlisted += 1;
             return;
@@ -124,7 +123,7 @@ impl Watch {
             Decision::Admit { .. } => decision.would_refuse,
         };
         self.seen.requests.push(WatchedRequest {
-            at: now,
+            at: request.at,
             method: request.method,
             path: request.path(batch).to_owned(),
             status: request.status,

@@ -1,13 +1,14 @@
 //! The same requests give the same report, however they are read.
 
 use std::fs::OpenOptions;
-use std::io::Write;
+use std::io::{self, Write};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use analytics_app::ingest::source::Input;
-use analytics_app::replay::{Replay, ReplayOptions};
+use analytics_app::replay::{Replay, ReplayError, ReplayOptions};
 use serde_json::{Value, json};
 
 use super::{BINARY, analytics, file, report, sample, with_input, with_sessions};
@@ -111,6 +112,50 @@ fn a_log_that_grows_is_followed_to_its_end_when_a_signal_comes() {
     let followed: Value = serde_json::from_slice(&ended.stdout).unwrap();
     let whole = report(&[&sample()], &["--site-host", "example.org"]);
     assert_eq!(without_names(followed), without_names(whole));
+}
+
+#[test]
+fn a_followed_log_whose_sessions_cannot_be_written_is_given_up_though_nothing_more_comes() {
+    struct Full;
+    impl Write for Full {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::StorageFull.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let (ended, _) = given_up(&[0, 2, 4].map(line).concat(), ReplayOptions::default(), Full);
+    assert!(matches!(ended, ReplayError::Write(_)), "{ended:?}");
+}
+
+#[test]
+fn a_followed_log_with_a_fatal_line_is_given_up_and_no_open_session_is_written() {
+    let strict = ReplayOptions { strict: true, ..ReplayOptions::default() };
+    let (ended, written) =
+        given_up(&format!("{}nonsense\n", [0, 2, 4].map(line).concat()), strict, Vec::new());
+    assert!(matches!(ended, ReplayError::BadLine { line: 4, .. }), "{ended:?}");
+    assert_eq!(String::from_utf8(written).unwrap(), "");
+}
+
+/// A line of this hour.
+fn line(hour: u32) -> String {
+    format!("203.0.113.7 - - [02/Mar/2026:{hour:02}:00:00 +0000] \"GET / HTTP/1.1\" 200 1 \"-\" \"curl/8\"\n")
+}
+
+/// Why a log with this text was given up that is followed without end, and what its sessions were written into.
+fn given_up<W: Write + Send + 'static>(text: &str, options: ReplayOptions, mut out: W) -> (ReplayError, W) {
+    let log = file(text.as_bytes(), "access.log");
+    let input = Input::File(log.path.clone());
+    let (done, ended) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let replay = Replay::new(options).with_sessions_out(&mut out);
+        let ended = replay.following(Arc::new(AtomicBool::new(false))).run(vec![input]);
+        let _ = done.send((ended, out));
+    });
+    let (ended, out) = ended.recv_timeout(Duration::from_mins(1)).expect("it is given up");
+    (ended.expect_err("it cannot be read"), out)
 }
 
 /// The report without the names and lines of its inputs.
