@@ -45,7 +45,7 @@ pub(super) enum Kind {
     Detail,
     /// To the left, and left out on narrow screens.
     Note,
-    /// A form; never in CSV.
+    /// A form, or what came of it.
     Action,
 }
 

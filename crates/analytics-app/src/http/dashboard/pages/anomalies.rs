@@ -9,7 +9,7 @@ use super::super::chart::{Line, Point};
 use super::super::page::{Ask, Block, Body, PageName};
 use super::super::problem::Problem;
 use super::super::series::{self, PartCounts};
-use super::super::table::{Cell, Column, Table};
+use super::super::table::{Cell, Column, Kind, Table};
 use super::super::view::View;
 use crate::http::cursor;
 
@@ -190,8 +190,7 @@ async fn table(ask: &Ask<'_>) -> Result<Table, Problem> {
             Column::note("since", ""),
             Column::text("opened_at", "Opened"),
             Column::note("closed_at", "Closed"),
-            Column::note("acknowledged_at", "Acknowledged"),
-            Column::action("Do"),
+            Column { kind: Kind::Action, ..Column::text("acknowledged_at", "Acknowledged") },
         ],
         rows: page.items.iter().map(|event| row(ask, event)).collect(),
         empty: "Nothing was out of the ordinary in this period. Limits of metrics are set by the command analytics thresholds set.".to_owned(),
@@ -205,12 +204,12 @@ fn row(ask: &Ask<'_>, event: &AnomalyEvent) -> Vec<Cell> {
         AnomalyLevel::Warning => "suspected",
         AnomalyLevel::Critical => "bot",
     };
-    let action = if event.acknowledged_at.is_some() {
-        html! {}
+    let acknowledged = if event.acknowledged_at.is_some() {
+        Cell::Time(event.acknowledged_at)
     } else {
         let told = format!("Acknowledge {}", event.metric.as_str());
         let inside = html! { button type="submit" aria-label=(told) { "Acknowledge" } };
-        ask.dashboard.forms.form(&format!("/anomalies/{}/acknowledge", event.id), &[], &inside)
+        Cell::Markup(ask.dashboard.forms.form(&format!("/anomalies/{}/acknowledge", event.id), &[], &inside))
     };
     let expected =
         event.expected.as_ref().map(|band| format!("{:.2} to {:.2}", band.lower().get(), band.upper().get()));
@@ -223,8 +222,7 @@ fn row(ask: &Ask<'_>, event: &AnomalyEvent) -> Vec<Cell> {
         Cell::Time(Some(event.since)),
         Cell::Time(Some(event.opened_at)),
         event.closed_at.map_or_else(|| Cell::Text("still open".to_owned()), |at| Cell::Time(Some(at))),
-        Cell::Time(event.acknowledged_at),
-        Cell::Markup(action),
+        acknowledged,
     ]
 }
 
