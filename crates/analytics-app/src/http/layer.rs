@@ -179,10 +179,10 @@ fn is_shared(headers: &HeaderMap, now: DateTime<Utc>) -> bool {
     for value in headers.get_all(header::CACHE_CONTROL).iter().filter_map(text) {
         for directive in value.to_ascii_lowercase().split(',') {
             let (name, value) = directive.split_once('=').unwrap_or((directive, ""));
-            match name.trim() {
-                "private" | "no-store" => return false,
-                "public" | "s-maxage" => outright = true,
-                "max-age" => holds = value.trim().trim_matches('"') != "0",
+            match (name.trim(), value) {
+                ("private" | "no-store", "") => return false,
+                ("public" | "s-maxage", _) => outright = true,
+                ("max-age", _) => holds = value.trim().trim_matches('"') != "0",
                 _ => {}
             }
         }

@@ -41,7 +41,8 @@ pub(super) struct Belongs {
     pub(super) session: Arc<LiveSession>,
     /// Whether it began with the request.
     pub(super) began: bool,
-    /// Sessions that it found over: silent for too long, long enough, or its own before another campaign.
+    /// Sessions that it found over, while the engine's goes on: silent for too long, long enough, or its own before another
+    /// campaign.
     pub(super) ended: Vec<Arc<LiveSession>>,
     /// Whether it would have begun a session, had there been fewer.
     pub(super) crowded: bool,
@@ -80,7 +81,7 @@ pub(super) enum LetGo {
 
 impl ClientSessions {
     /// The open sessions.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = &Arc<LiveSession>> {
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<LiveSession>> {
         self.0.iter()
     }
 
@@ -98,13 +99,14 @@ impl ClientSessions {
     }
 
     /// Finds the session of a request; where there is none, `begin` makes it. `left` are the client's sessions where the
-    /// engine ended its own with this request: of those each goes on that is not over by itself.
+    /// engine ended its own with this request: of those each goes on that is not over by itself, and the others stay there,
+    /// for the engine's last word on them.
     pub(super) fn take_in(
         &mut self,
         policy: &SessionPolicy,
         places: &Places,
         arrival: Arrival,
-        left: Option<&mut Self>,
+        mut left: Option<&mut Self>,
         begin: impl FnOnce(Beginning) -> LiveSession,
     ) -> Belongs {
         let belongs = |session: &Arc<LiveSession>, ended, crowded| Belongs {
@@ -113,17 +115,23 @@ impl ClientSessions {
             ended,
             crowded,
         };
-        if !arrival.told_apart {
-            if let Some(session) = self.newest() {
-                return belongs(session, Vec::new(), false);
-            }
-        } else if let Some(left) = left {
+        if !arrival.told_apart
+            && let [session] = &self.0[..]
+        {
+            return belongs(session, Vec::new(), false);
+        }
+        if arrival.told_apart
+            && let Some(left) = &mut left
+        {
             self.0.append(&mut left.0);
         }
-        let mut ended = Vec::new();
         let own = self.place_of(arrival).map(|place| self.0[place].mark);
+        // Whoever was active last stands for a request that may be anybody's, and began nothing by it.
+        let is_known = arrival.mark.is_some() || arrival.page || self.0.len() < 2;
+        let campaign = arrival.campaign.filter(|_| is_known);
+        let mut ended = Vec::new();
         self.0.retain(|session| {
-            let campaign = arrival.campaign.filter(|_| own == Some(session.mark));
+            let campaign = campaign.filter(|_| own == Some(session.mark));
             let reason = session.boundary(policy, campaign, arrival.now);
             if let Some(reason) = reason {
                 session.end(reason);
@@ -131,6 +139,9 @@ impl ClientSessions {
             }
             reason.is_none()
         });
+        if let Some(left) = left {
+            left.0.append(&mut ended);
+        }
         let mut place = self.place_of(arrival);
         let mut beside = None;
         let mut crowded = false;
@@ -166,6 +177,7 @@ impl ClientSessions {
     /// Where the session of a request stands.
     fn place_of(&self, arrival: Arrival) -> Option<usize> {
         match arrival.mark {
+            _ if !arrival.told_apart => self.0.len().checked_sub(1),
             Some(mark) => self.0.iter().position(|session| session.is_of(mark)),
             None if arrival.page => self.0.iter().position(|session| !session.is_known_by_cookie()),
             None => self.0.len().checked_sub(1),
@@ -285,6 +297,41 @@ mod tests {
     }
 
     #[test]
+    fn what_the_engine_ended_is_left_to_it_and_what_is_not_over_goes_on() {
+        let mut world = World::new(100);
+        let first = world.page(None, 0);
+        world.asset(Some(first), 0);
+        let second = world.page(None, 20 * 60);
+        world.left = std::mem::take(&mut world.sessions);
+        assert_eq!(world.page(Some(second), 31 * 60), second);
+        assert_eq!((world.numbers(), world.over_with_engine.len()), (vec![1], 1));
+        assert_eq!(world.over_with_engine[0].moved.lock().ended, Some(EndReason::Inactive));
+        assert_eq!(world.ended, [], "the engine tells of it");
+    }
+
+    #[test]
+    fn a_campaign_that_may_be_anybodys_ends_nobody_of_several() {
+        let mut world = World::new(100);
+        let first = world.page(None, 0);
+        world.asset(Some(first), 0);
+        let second = world.page(None, 1);
+        let told = Come { page: false, campaign: Some(7), ..Come::page(None, 2) };
+        assert_eq!((world.come(told), world.sessions.0.len()), (second, 2));
+    }
+
+    #[test]
+    fn once_cookies_no_longer_count_the_others_end_by_their_silence() {
+        let mut world = World::new(100);
+        let first = world.page(None, 0);
+        world.asset(Some(first), 0);
+        let second = world.page(None, 1);
+        world.together = true;
+        assert_eq!(world.page(Some(first), 20 * 60), second, "whoever was active last has all");
+        world.page(None, 31 * 60);
+        assert_eq!(world.ended, [(first, EndReason::Inactive)]);
+    }
+
+    #[test]
     fn each_session_has_a_cookie_of_its_own_and_knows_its_browser_by_the_one_before() {
         let mut world = World::new(100);
         let first = world.page(None, 0);
@@ -348,7 +395,8 @@ mod tests {
         fn come(&mut self, come: Come) -> u64 {
             self.requests += 1;
             let (gap, length) = (30 * 60, 24 * 60 * 60);
-            let own = self.find(come).map(|own| self.open[own].browser);
+            let anybodys = come.browser.is_none() && !come.page && self.open.len() > 1;
+            let own = self.find(come).filter(|_| !anybodys).map(|own| self.open[own].browser);
             self.open.retain(|open| {
                 let other =
                     own == Some(open.browser) && come.campaign.is_some() && come.campaign != open.campaign;
@@ -444,7 +492,10 @@ mod tests {
 
     struct World {
         sessions: ClientSessions,
+        /// Those whose engine session ends with the next request.
         left: ClientSessions,
+        /// Those that were over when it did.
+        over_with_engine: Vec<Arc<LiveSession>>,
         places: Places,
         /// The cookie of each browser.
         jar: BTreeMap<u64, SessionMark>,
@@ -460,6 +511,7 @@ mod tests {
             Self {
                 sessions: ClientSessions::default(),
                 left: ClientSessions::default(),
+                over_with_engine: Vec::new(),
                 places: Places::new(places),
                 jar: BTreeMap::new(),
                 browsers: BTreeMap::new(),
@@ -501,7 +553,10 @@ mod tests {
             let Come { page, campaign, .. } = come;
             let arrival = Arrival { mark, page, campaign, told_apart: !self.together, now };
             let policy = SessionPolicy::default();
-            let belongs = sessions.take_in(&policy, &self.places, arrival, Some(&mut self.left), begin);
+            let mut left = std::mem::take(&mut self.left);
+            let engine_ended = Some(&mut left).filter(|left| !left.0.is_empty());
+            let belongs = sessions.take_in(&policy, &self.places, arrival, engine_ended, begin);
+            self.over_with_engine.append(&mut left.0);
             let LiveSession { id, mark, .. } = &*belongs.session;
             belongs.session.moved.lock().last_activity_at = now;
             let browser = *self.browsers.entry(*id).or_insert(come.browser.unwrap_or(NEW + made));

@@ -28,11 +28,6 @@ impl LiveTraffic {
         self.traffic.advance(now);
         let out = self.traffic.take_output();
         for ended in &out.ended {
-            // Of several, each noted the levels that its own requests led to.
-            if let (1, Some(alone)) = (ended.tag.iter().len(), ended.tag.newest()) {
-                let mut moved = alone.moved.lock();
-                moved.max_level = moved.max_level.max(ended.session.max_level);
-            }
             for session in ended.tag.iter() {
                 session.end(ended.reason);
                 let verdict = verdict_of(&ended.verdict, session.declared.clone());
