@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::access::Admin;
+use super::answers::{NeedsStore, NeedsToken, TakesJson};
 use super::extract::{Asked, Json, Path};
 use super::problem::{Problem, ProblemKind};
 use super::{State, cursor};
@@ -59,9 +60,8 @@ struct EventsPage {
     get, path = "/v1/anomaly/thresholds", tag = "anomalies",
     responses(
         (status = 200, description = "The limits by metric", body = Vec<Object>),
-        (status = 401, description = "A token is needed", content_type = "application/problem+json"),
-        (status = 403, description = "The token does not open this", content_type = "application/problem+json"),
-        (status = 503, description = "The store is away", content_type = "application/problem+json"),
+        NeedsToken,
+        NeedsStore,
     )
 )]
 pub(super) async fn thresholds(service: State, _: Admin) -> Result<Response, Problem> {
@@ -75,11 +75,9 @@ pub(super) async fn thresholds(service: State, _: Admin) -> Result<Response, Pro
     responses(
         (status = 204, description = "Set"),
         (status = 400, description = "No such limits can be", content_type = "application/problem+json"),
-        (status = 401, description = "A token is needed", content_type = "application/problem+json"),
-        (status = 403, description = "The token does not open this", content_type = "application/problem+json"),
-        (status = 413, description = "The body is too large", content_type = "application/problem+json"),
-        (status = 415, description = "The body is not JSON", content_type = "application/problem+json"),
-        (status = 503, description = "The store is away", content_type = "application/problem+json"),
+        NeedsToken,
+        TakesJson,
+        NeedsStore,
     )
 )]
 pub(super) async fn set_threshold(
@@ -99,9 +97,8 @@ pub(super) async fn set_threshold(
     responses(
         (status = 200, description = "A page of anomalies", body = Object),
         (status = 400, description = "A wrong filter", content_type = "application/problem+json"),
-        (status = 401, description = "A token is needed", content_type = "application/problem+json"),
-        (status = 403, description = "The token does not open this", content_type = "application/problem+json"),
-        (status = 503, description = "The store is away", content_type = "application/problem+json"),
+        NeedsToken,
+        NeedsStore,
     )
 )]
 pub(super) async fn events(
@@ -131,10 +128,9 @@ pub(super) async fn events(
     responses(
         (status = 200, description = "The anomaly as it is now", body = Object),
         (status = 400, description = "No such id can be", content_type = "application/problem+json"),
-        (status = 401, description = "A token is needed", content_type = "application/problem+json"),
-        (status = 403, description = "The token does not open this", content_type = "application/problem+json"),
         (status = 404, description = "There is no such anomaly", content_type = "application/problem+json"),
-        (status = 503, description = "The store is away", content_type = "application/problem+json"),
+        NeedsToken,
+        NeedsStore,
     )
 )]
 pub(super) async fn acknowledge(
@@ -155,10 +151,9 @@ pub(super) async fn acknowledge(
     responses(
         (status = 200, description = "Limits, and the values by minute with their bands", body = Object),
         (status = 400, description = "No metric has such a name", content_type = "application/problem+json"),
-        (status = 401, description = "A token is needed", content_type = "application/problem+json"),
-        (status = 403, description = "The token does not open this", content_type = "application/problem+json"),
         (status = 404, description = "It had no value", content_type = "application/problem+json"),
-        (status = 503, description = "The store is away", content_type = "application/problem+json"),
+        NeedsToken,
+        NeedsStore,
     )
 )]
 pub(super) async fn series(

@@ -5,6 +5,7 @@
 //! 429 with the fields of the limit and never a reason. Proxies copy what they are told to: the id of the session and
 //! the class are for the host behind, and a refusal, which proxies hand to the client as it is, has neither.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -17,9 +18,12 @@ use axum::http::request::Parts;
 use axum::http::uri::PathAndQuery;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
+use utoipa::IntoResponses;
+use utoipa::openapi::{self, RefOr};
 
 use super::State;
 use super::access::{authorize, is_local, peer};
+use super::answers::problems;
 use super::problem::{Problem, ProblemKind};
 use super::request::{fields, raw};
 use super::state::Service;
@@ -57,44 +61,55 @@ impl FromRequestParts<Arc<Service>> for Proxy {
     }
 }
 
+/// What a proxy tells of a request.
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "it describes the fields; they are read where they stand")]
+struct Forwarded {
+    /// Target of the request: path and query
+    #[param(rename = "X-Forwarded-Uri")]
+    uri: String,
+    /// Its method; that of this request without it
+    #[param(rename = "X-Forwarded-Method")]
+    method: Option<String>,
+    /// Its host
+    #[param(rename = "X-Forwarded-Host")]
+    host: Option<String>,
+    /// http or https
+    #[param(rename = "X-Forwarded-Proto")]
+    proto: Option<String>,
+}
+
+/// What a proxy is answered.
+struct ToProxy;
+
+impl IntoResponses for ToProxy {
+    fn responses() -> BTreeMap<String, RefOr<openapi::Response>> {
+        let passed = openapi::ResponseBuilder::new()
+            .description("Let it pass. X-Analytics- fields are for the host, those of the limit and a cookie for the client")
+            .header("X-Analytics-Session", openapi::Header::default())
+            .header("X-Analytics-Class", openapi::Header::default())
+            .header("Set-Cookie", openapi::Header::default())
+            .build();
+        let mut all = problems([
+            ("400", "The target is missing"),
+            ("401", "A token is needed"),
+            ("403", "The peer is not a trusted proxy"),
+            ("429", "Refuse it, with this answer"),
+        ]);
+        all.insert("200".to_owned(), RefOr::T(passed));
+        all
+    }
+}
+
 /// Decides about the request that the forwarding fields describe.
-#[utoipa::path(
-    get, path = "/v1/decide", tag = "decisions",
-    params(
-        ("X-Forwarded-Uri" = String, Header, description = "Target of the request: path and query"),
-        ("X-Forwarded-Method" = Option<String>, Header, description = "Its method; that of this request without it"),
-        ("X-Forwarded-Host" = Option<String>, Header, description = "Its host"),
-        ("X-Forwarded-Proto" = Option<String>, Header, description = "http or https"),
-    ),
-    responses(
-        (status = 200, description = "Let it pass. X-Analytics-Session and X-Analytics-Class are for the host"),
-        (status = 400, description = "The target is missing", content_type = "application/problem+json"),
-        (status = 401, description = "A token is needed", content_type = "application/problem+json"),
-        (status = 403, description = "The peer is not a trusted proxy", content_type = "application/problem+json"),
-        (status = 429, description = "Refuse it, with this answer", content_type = "application/problem+json"),
-    )
-)]
+#[utoipa::path(get, path = "/v1/decide", tag = "decisions", params(Forwarded), responses(ToProxy))]
 pub(super) async fn get(service: State, proxy: Proxy) -> Result<Response, Problem> {
     decide(&service, &proxy, None)
 }
 
 /// Decides about the request that the forwarding fields describe.
-#[utoipa::path(
-    post, path = "/v1/decide", tag = "decisions",
-    params(
-        ("X-Forwarded-Uri" = String, Header, description = "Target of the request: path and query"),
-        ("X-Forwarded-Method" = Option<String>, Header, description = "Its method; that of this request without it"),
-        ("X-Forwarded-Host" = Option<String>, Header, description = "Its host"),
-        ("X-Forwarded-Proto" = Option<String>, Header, description = "http or https"),
-    ),
-    responses(
-        (status = 200, description = "Let it pass"),
-        (status = 400, description = "The target is missing", content_type = "application/problem+json"),
-        (status = 401, description = "A token is needed", content_type = "application/problem+json"),
-        (status = 403, description = "The peer is not a trusted proxy", content_type = "application/problem+json"),
-        (status = 429, description = "Refuse it, with this answer", content_type = "application/problem+json"),
-    )
-)]
+#[utoipa::path(post, path = "/v1/decide", tag = "decisions", params(Forwarded), responses(ToProxy))]
 pub(super) async fn post(service: State, proxy: Proxy) -> Result<Response, Problem> {
     decide(&service, &proxy, None)
 }

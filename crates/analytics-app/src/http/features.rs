@@ -12,6 +12,7 @@ use utoipa::IntoParams;
 
 use super::State;
 use super::access::Admin;
+use super::answers::{NeedsStore, NeedsToken};
 use super::extract::Asked;
 use super::problem::{Problem, ProblemKind};
 
@@ -45,10 +46,9 @@ struct FeaturesAnswer {
     responses(
         (status = 200, description = "The features, null where one is missing", body = Object),
         (status = 400, description = "No such id or time can be", content_type = "application/problem+json"),
-        (status = 401, description = "A token is needed", content_type = "application/problem+json"),
-        (status = 403, description = "The token does not open this", content_type = "application/problem+json"),
         (status = 404, description = "There is no such session", content_type = "application/problem+json"),
-        (status = 503, description = "The store is away", content_type = "application/problem+json"),
+        NeedsToken,
+        NeedsStore,
     )
 )]
 pub(super) async fn features(

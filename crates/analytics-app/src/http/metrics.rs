@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::State;
 use super::access::Admin;
+use super::answers::NeedsToken;
 use super::state::Service;
 
 /// A figure with its name and what it says. Names of what only grows end with `_total`.
@@ -17,8 +18,7 @@ type Metric = (&'static str, &'static str, u64);
     get, path = "/metrics", tag = "operation",
     responses(
         (status = 200, description = "The metrics", body = String, content_type = "text/plain"),
-        (status = 401, description = "A token is needed", content_type = "application/problem+json"),
-        (status = 403, description = "The token does not open this", content_type = "application/problem+json"),
+        NeedsToken,
     )
 )]
 pub(super) async fn metrics(service: State, _: Admin) -> Response {

@@ -8,6 +8,7 @@
 
 pub mod access;
 mod anomalies;
+mod answers;
 mod beacons;
 mod cursor;
 pub mod dashboard;

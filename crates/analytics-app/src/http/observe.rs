@@ -13,6 +13,7 @@ use utoipa::ToSchema;
 
 use super::State;
 use super::access::Ingest;
+use super::answers::{NeedsToken, TakesJson};
 use super::extract::Json;
 use super::problem::Problem;
 use super::request::raw;
@@ -97,10 +98,8 @@ struct Fields {
     responses(
         (status = 200, description = "A decision, or a list of them in the order of the requests", body = serde_json::Value),
         (status = 400, description = "Not such requests, or more than 1,000", content_type = "application/problem+json"),
-        (status = 401, description = "A token is needed", content_type = "application/problem+json"),
-        (status = 403, description = "The token does not open this", content_type = "application/problem+json"),
-        (status = 413, description = "The body is too large", content_type = "application/problem+json"),
-        (status = 415, description = "The body is not JSON", content_type = "application/problem+json"),
+        NeedsToken,
+        TakesJson,
     )
 )]
 pub(super) async fn observe(service: State, _: Ingest, Json(seen): Json<Seen>) -> Result<Response, Problem> {

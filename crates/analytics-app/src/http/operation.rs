@@ -6,6 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::State;
+use super::answers::NeedsStore;
 use super::problem::{Problem, ProblemKind};
 
 /// Whether the service can do its work.
@@ -31,7 +32,7 @@ pub(super) async fn healthz() -> &'static str {
     get, path = "/readyz", tag = "operation",
     responses(
         (status = 200, description = "It can, perhaps with warnings", body = Readiness),
-        (status = 503, description = "The store is away", content_type = "application/problem+json"),
+        NeedsStore,
     )
 )]
 pub(super) async fn readyz(service: State) -> Result<Response, Problem> {

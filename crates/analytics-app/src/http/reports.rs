@@ -9,6 +9,7 @@ use utoipa::IntoParams;
 
 use super::State;
 use super::access::Admin;
+use super::answers::{NeedsStore, NeedsToken};
 use super::extract::{Asked, Path};
 use super::problem::{Problem, ProblemKind};
 use crate::services::{ReportError, ReportRequest};
@@ -41,10 +42,9 @@ pub(super) struct ReportQuery {
     responses(
         (status = 200, description = "The report; docs/reports.md defines its fields", body = Object),
         (status = 400, description = "A wrong period, filter, zone or limit", content_type = "application/problem+json"),
-        (status = 401, description = "A token is needed", content_type = "application/problem+json"),
-        (status = 403, description = "The token does not open this", content_type = "application/problem+json"),
         (status = 404, description = "There is no such report", content_type = "application/problem+json"),
-        (status = 503, description = "The store is away", content_type = "application/problem+json"),
+        NeedsToken,
+        NeedsStore,
     )
 )]
 pub(super) async fn report(

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::IntoParams;
 
 use super::access::Admin;
+use super::answers::{NeedsStore, NeedsToken};
 use super::extract::{Asked, Path};
 use super::problem::{Problem, ProblemKind};
 use super::{State, cursor};
@@ -44,9 +45,8 @@ struct BansPage {
     responses(
         (status = 200, description = "A page of reputations", body = Object),
         (status = 400, description = "A wrong page", content_type = "application/problem+json"),
-        (status = 401, description = "A token is needed", content_type = "application/problem+json"),
-        (status = 403, description = "The token does not open this", content_type = "application/problem+json"),
-        (status = 503, description = "The store is away", content_type = "application/problem+json"),
+        NeedsToken,
+        NeedsStore,
     )
 )]
 pub(super) async fn fingerprints(
@@ -70,11 +70,10 @@ pub(super) async fn fingerprints(
     responses(
         (status = 200, description = "Its reputation now", body = Object),
         (status = 400, description = "No such hash can be", content_type = "application/problem+json"),
-        (status = 401, description = "A token is needed", content_type = "application/problem+json"),
-        (status = 403, description = "The token does not open this", content_type = "application/problem+json"),
         (status = 404, description = "It was never seen", content_type = "application/problem+json"),
         (status = 409, description = "Others changed it at the same time", content_type = "application/problem+json"),
-        (status = 503, description = "The store is away", content_type = "application/problem+json"),
+        NeedsToken,
+        NeedsStore,
     )
 )]
 pub(super) async fn flag(
@@ -96,11 +95,10 @@ pub(super) async fn flag(
     responses(
         (status = 200, description = "Its reputation before and now, and the bans that were taken back", body = Object),
         (status = 400, description = "No such hash can be", content_type = "application/problem+json"),
-        (status = 401, description = "A token is needed", content_type = "application/problem+json"),
-        (status = 403, description = "The token does not open this", content_type = "application/problem+json"),
         (status = 404, description = "It was never seen", content_type = "application/problem+json"),
         (status = 409, description = "Others changed it at the same time", content_type = "application/problem+json"),
-        (status = 503, description = "The store is away", content_type = "application/problem+json"),
+        NeedsToken,
+        NeedsStore,
     )
 )]
 pub(super) async fn clear(
@@ -132,9 +130,8 @@ pub(super) async fn clear(
     responses(
         (status = 200, description = "The list", body = String, content_type = "text/plain"),
         (status = 400, description = "There is no such format", content_type = "application/problem+json"),
-        (status = 401, description = "A token is needed", content_type = "application/problem+json"),
-        (status = 403, description = "The token does not open this", content_type = "application/problem+json"),
-        (status = 503, description = "The store is away", content_type = "application/problem+json"),
+        NeedsToken,
+        NeedsStore,
     )
 )]
 pub(super) async fn ban_list(
@@ -153,9 +150,8 @@ pub(super) async fn ban_list(
     responses(
         (status = 200, description = "A page of bans; those of shadow mode are marked `would_ban`", body = Object),
         (status = 400, description = "A wrong page", content_type = "application/problem+json"),
-        (status = 401, description = "A token is needed", content_type = "application/problem+json"),
-        (status = 403, description = "The token does not open this", content_type = "application/problem+json"),
-        (status = 503, description = "The store is away", content_type = "application/problem+json"),
+        NeedsToken,
+        NeedsStore,
     )
 )]
 pub(super) async fn bans(
@@ -177,10 +173,9 @@ pub(super) async fn bans(
     responses(
         (status = 200, description = "The bans that were taken back", body = Object),
         (status = 400, description = "No such network can be", content_type = "application/problem+json"),
-        (status = 401, description = "A token is needed", content_type = "application/problem+json"),
-        (status = 403, description = "The token does not open this", content_type = "application/problem+json"),
         (status = 404, description = "It is not banned", content_type = "application/problem+json"),
-        (status = 503, description = "The store is away", content_type = "application/problem+json"),
+        NeedsToken,
+        NeedsStore,
     )
 )]
 pub(super) async fn free(

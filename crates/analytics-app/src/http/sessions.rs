@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::access::Admin;
+use super::answers::{NeedsStore, NeedsToken, OfSession, TakesJson};
 use super::extract::{Asked, Json, Path};
 use super::problem::{Problem, ProblemKind};
 use super::state::Service;
@@ -59,9 +60,8 @@ struct SessionsPage {
     responses(
         (status = 200, description = "A page of sessions", body = Object),
         (status = 400, description = "A wrong filter", content_type = "application/problem+json"),
-        (status = 401, description = "A token is needed", content_type = "application/problem+json"),
-        (status = 403, description = "The token does not open this", content_type = "application/problem+json"),
-        (status = 503, description = "The store is away", content_type = "application/problem+json"),
+        NeedsToken,
+        NeedsStore,
     )
 )]
 pub(super) async fn list(
@@ -91,11 +91,9 @@ pub(super) async fn list(
     params(("id" = String, Path, description = "32 hexadecimal digits")),
     responses(
         (status = 200, description = "The session", body = Object),
-        (status = 400, description = "No such id can be", content_type = "application/problem+json"),
-        (status = 401, description = "A token is needed", content_type = "application/problem+json"),
-        (status = 403, description = "The token does not open this", content_type = "application/problem+json"),
-        (status = 404, description = "There is no such session", content_type = "application/problem+json"),
-        (status = 503, description = "The store is away", content_type = "application/problem+json"),
+        OfSession,
+        NeedsToken,
+        NeedsStore,
     )
 )]
 pub(super) async fn get(service: State, _: Admin, Path(id): Path<SessionId>) -> Result<Response, Problem> {
@@ -110,11 +108,9 @@ pub(super) async fn get(service: State, _: Admin, Path(id): Path<SessionId>) -> 
     params(("id" = String, Path, description = "32 hexadecimal digits")),
     responses(
         (status = 200, description = "The session as it is now", body = Object),
-        (status = 400, description = "No such id can be", content_type = "application/problem+json"),
-        (status = 401, description = "A token is needed", content_type = "application/problem+json"),
-        (status = 403, description = "The token does not open this", content_type = "application/problem+json"),
-        (status = 404, description = "There is no such session", content_type = "application/problem+json"),
-        (status = 503, description = "The store is away", content_type = "application/problem+json"),
+        OfSession,
+        NeedsToken,
+        NeedsStore,
     )
 )]
 pub(super) async fn end(service: State, _: Admin, Path(id): Path<SessionId>) -> Result<Response, Problem> {
@@ -127,11 +123,9 @@ pub(super) async fn end(service: State, _: Admin, Path(id): Path<SessionId>) -> 
     params(("id" = String, Path, description = "32 hexadecimal digits")),
     responses(
         (status = 200, description = "The session as it is now", body = Object),
-        (status = 400, description = "No such id can be", content_type = "application/problem+json"),
-        (status = 401, description = "A token is needed", content_type = "application/problem+json"),
-        (status = 403, description = "The token does not open this", content_type = "application/problem+json"),
-        (status = 404, description = "There is no such session", content_type = "application/problem+json"),
-        (status = 503, description = "The store is away", content_type = "application/problem+json"),
+        OfSession,
+        NeedsToken,
+        NeedsStore,
     )
 )]
 pub(super) async fn revoke(service: State, _: Admin, Path(id): Path<SessionId>) -> Result<Response, Problem> {
@@ -145,11 +139,9 @@ pub(super) async fn revoke(service: State, _: Admin, Path(id): Path<SessionId>) 
     params(("id" = String, Path, description = "32 hexadecimal digits")),
     responses(
         (status = 200, description = "The explanation", body = Object),
-        (status = 400, description = "No such id can be", content_type = "application/problem+json"),
-        (status = 401, description = "A token is needed", content_type = "application/problem+json"),
-        (status = 403, description = "The token does not open this", content_type = "application/problem+json"),
-        (status = 404, description = "There is no such session", content_type = "application/problem+json"),
-        (status = 503, description = "The store is away", content_type = "application/problem+json"),
+        OfSession,
+        NeedsToken,
+        NeedsStore,
     )
 )]
 pub(super) async fn explain(
@@ -184,13 +176,11 @@ pub(super) struct LabelTold {
     responses(
         (status = 200, description = "The label, and what was cleared by it", body = Object),
         (status = 400, description = "No such label can be", content_type = "application/problem+json"),
-        (status = 401, description = "A token is needed", content_type = "application/problem+json"),
-        (status = 403, description = "The token does not open this", content_type = "application/problem+json"),
         (status = 404, description = "There is no such session", content_type = "application/problem+json"),
         (status = 409, description = "Others changed it at the same time", content_type = "application/problem+json"),
-        (status = 413, description = "The body is too large", content_type = "application/problem+json"),
-        (status = 415, description = "The body is not JSON", content_type = "application/problem+json"),
-        (status = 503, description = "The store is away", content_type = "application/problem+json"),
+        NeedsToken,
+        TakesJson,
+        NeedsStore,
     )
 )]
 pub(super) async fn label(

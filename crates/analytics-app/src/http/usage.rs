@@ -22,6 +22,7 @@ use utoipa::ToSchema;
 
 use super::State;
 use super::access::Ingest;
+use super::answers::{NeedsToken, TakesJson};
 use super::extract::Json;
 use super::problem::Problem;
 use super::state::Service;
@@ -159,11 +160,9 @@ pub(super) struct UsageAnswer {
     responses(
         (status = 200, description = "How many were new", body = UsageAnswer),
         (status = 400, description = "Not such records, or more than 1,000", content_type = "application/problem+json"),
-        (status = 401, description = "A token is needed", content_type = "application/problem+json"),
-        (status = 403, description = "The token does not open this", content_type = "application/problem+json"),
-        (status = 413, description = "The body is too large", content_type = "application/problem+json"),
-        (status = 415, description = "The body is not JSON", content_type = "application/problem+json"),
         (status = 503, description = "The store is away; call again", content_type = "application/problem+json"),
+        NeedsToken,
+        TakesJson,
     )
 )]
 pub(super) async fn ai_requests(
@@ -207,11 +206,9 @@ async fn count_costs(service: &Service, read: &[AiRequest], now: DateTime<Utc>) 
     responses(
         (status = 200, description = "How many were new", body = UsageAnswer),
         (status = 400, description = "Not such records, or more than 1,000", content_type = "application/problem+json"),
-        (status = 401, description = "A token is needed", content_type = "application/problem+json"),
-        (status = 403, description = "The token does not open this", content_type = "application/problem+json"),
-        (status = 413, description = "The body is too large", content_type = "application/problem+json"),
-        (status = 415, description = "The body is not JSON", content_type = "application/problem+json"),
         (status = 503, description = "The store is away; call again", content_type = "application/problem+json"),
+        NeedsToken,
+        TakesJson,
     )
 )]
 pub(super) async fn tasks(
@@ -231,11 +228,9 @@ pub(super) async fn tasks(
     responses(
         (status = 200, description = "How many were new", body = UsageAnswer),
         (status = 400, description = "Not such records, or more than 1,000", content_type = "application/problem+json"),
-        (status = 401, description = "A token is needed", content_type = "application/problem+json"),
-        (status = 403, description = "The token does not open this", content_type = "application/problem+json"),
-        (status = 413, description = "The body is too large", content_type = "application/problem+json"),
-        (status = 415, description = "The body is not JSON", content_type = "application/problem+json"),
         (status = 503, description = "The store is away; call again", content_type = "application/problem+json"),
+        NeedsToken,
+        TakesJson,
     )
 )]
 pub(super) async fn tool_executions(
@@ -255,11 +250,9 @@ pub(super) async fn tool_executions(
     responses(
         (status = 200, description = "How many were new", body = UsageAnswer),
         (status = 400, description = "Not such records, or more than 1,000", content_type = "application/problem+json"),
-        (status = 401, description = "A token is needed", content_type = "application/problem+json"),
-        (status = 403, description = "The token does not open this", content_type = "application/problem+json"),
-        (status = 413, description = "The body is too large", content_type = "application/problem+json"),
-        (status = 415, description = "The body is not JSON", content_type = "application/problem+json"),
         (status = 503, description = "The store is away; call again", content_type = "application/problem+json"),
+        NeedsToken,
+        TakesJson,
     )
 )]
 pub(super) async fn messages(

@@ -34,6 +34,7 @@ use super::decide::refusal;
 use super::problem::{Problem, ProblemKind};
 use super::request::{fields, protocol, raw};
 use super::state::Service;
+use crate::http::answers::FromBrowser;
 use crate::live::{Answer, Scope, ToldPage};
 use crate::services::engagement::wire::{Form, Navigation};
 use crate::services::engagement::{BeaconAnswer, BeaconKind, EngagementError, Sender};
@@ -159,11 +160,8 @@ impl Caller {
     request_body(content = Object, description = "`page_url`, `referrer`, `navigation`: load, single_page or restored"),
     responses(
         (status = 200, description = "`token` and `now_ms`", body = Object),
-        (status = 204, description = "The browser asks not to be measured"),
         (status = 400, description = "Not such a request", content_type = "application/problem+json"),
-        (status = 403, description = "A page of another site", content_type = "application/problem+json"),
-        (status = 413, description = "The body is too large", content_type = "application/problem+json"),
-        (status = 429, description = "Too many", content_type = "application/problem+json"),
+        FromBrowser,
     )
 )]
 async fn page_token(service: State, caller: Caller, Sent(body): Sent) -> Result<Response, Problem> {
@@ -199,12 +197,9 @@ async fn page_token(service: State, caller: Caller, Sent(body): Sent) -> Result<
     request_body(content = Object, description = "One beacon; JSON, also as text/plain"),
     responses(
         (status = 200, description = "What became of it", body = AnswerSchema),
-        (status = 204, description = "The browser asks not to be measured"),
         (status = 400, description = "It is refused, for this reason", content_type = "application/problem+json"),
-        (status = 403, description = "A page of another site", content_type = "application/problem+json"),
-        (status = 413, description = "The body is too large", content_type = "application/problem+json"),
-        (status = 429, description = "Too many", content_type = "application/problem+json"),
         (status = 503, description = "The store is away; send it again", content_type = "application/problem+json"),
+        FromBrowser,
     )
 )]
 async fn engagement(service: State, caller: Caller, Sent(body): Sent) -> Result<Response, Problem> {
@@ -217,12 +212,9 @@ async fn engagement(service: State, caller: Caller, Sent(body): Sent) -> Result<
     request_body(content = Vec<Object>, description = "Beacons; JSON, also as text/plain"),
     responses(
         (status = 200, description = "What became of each", body = Vec<AnswerSchema>),
-        (status = 204, description = "The browser asks not to be measured"),
         (status = 400, description = "Not a list, or too long", content_type = "application/problem+json"),
-        (status = 403, description = "A page of another site", content_type = "application/problem+json"),
-        (status = 413, description = "The body is too large", content_type = "application/problem+json"),
-        (status = 429, description = "Too many", content_type = "application/problem+json"),
         (status = 503, description = "The store is away; send it again", content_type = "application/problem+json"),
+        FromBrowser,
     )
 )]
 async fn engagement_batch(service: State, caller: Caller, Sent(body): Sent) -> Result<Response, Problem> {
@@ -235,13 +227,10 @@ async fn engagement_batch(service: State, caller: Caller, Sent(body): Sent) -> R
     request_body(content = Object, description = "`name`, `properties`, and `token` with `page_url` or `session_id`"),
     responses(
         (status = 200, description = "What became of it", body = AnswerSchema),
-        (status = 204, description = "The browser asks not to be measured"),
         (status = 400, description = "It is refused, for this reason", content_type = "application/problem+json"),
         (status = 401, description = "The token is not known", content_type = "application/problem+json"),
-        (status = 403, description = "A page of another site", content_type = "application/problem+json"),
-        (status = 413, description = "The body is too large", content_type = "application/problem+json"),
-        (status = 429, description = "Too many", content_type = "application/problem+json"),
         (status = 503, description = "The store is away; send it again", content_type = "application/problem+json"),
+        FromBrowser,
     )
 )]
 async fn events(service: State, caller: Caller, Sent(body): Sent) -> Result<Response, Problem> {
@@ -254,13 +243,10 @@ async fn events(service: State, caller: Caller, Sent(body): Sent) -> Result<Resp
     request_body(content = Vec<Object>, description = "Events; JSON, also as text/plain"),
     responses(
         (status = 200, description = "What became of each", body = Vec<AnswerSchema>),
-        (status = 204, description = "The browser asks not to be measured"),
         (status = 400, description = "Not a list, or too long", content_type = "application/problem+json"),
         (status = 401, description = "The token is not known", content_type = "application/problem+json"),
-        (status = 403, description = "A page of another site", content_type = "application/problem+json"),
-        (status = 413, description = "The body is too large", content_type = "application/problem+json"),
-        (status = 429, description = "Too many", content_type = "application/problem+json"),
         (status = 503, description = "The store is away; send it again", content_type = "application/problem+json"),
+        FromBrowser,
     )
 )]
 async fn events_batch(service: State, caller: Caller, Sent(body): Sent) -> Result<Response, Problem> {
