@@ -182,13 +182,17 @@ impl BehavioralBotDetector {
 fn judge_by_category(policy: &CategoryPolicy, subject: &Subject<'_>, tally: &Tally) -> Assessment {
     let mut sum = 0.0;
     let mut voices = 0;
-    for (index, cap) in caps(policy).into_iter().enumerate() {
-        let points = tally.points[index].min(cap);
+    for category in tally.heard() {
+        let points = tally.points[category as usize].min(cap(policy, category));
         sum += points;
         let speaks = points > 0.0 && points >= policy.voice_from.get();
-        voices += u32::from(speaks && speaks_alone(index));
+        voices += u32::from(speaks && speaks_alone(category));
     }
-    let mut score = 100.0 * (1.0 - libm::exp(-sum / policy.scale.get().max(f64::MIN_POSITIVE)));
+    let mut score = if sum > 0.0 {
+        100.0 * (1.0 - libm::exp(-sum / policy.scale.get().max(f64::MIN_POSITIVE)))
+    } else {
+        0.0
+    };
     if tally.decisive {
         score = score.max(policy.decisive_score.get().min(100.0));
     }
@@ -208,45 +212,62 @@ fn judge_by_category(policy: &CategoryPolicy, subject: &Subject<'_>, tally: &Tal
     Assessment { score, class, hostile, decisive_hostile: tally.decisive_hostile, signals: tally.fired }
 }
 
-/// Points by category, in the order of [`Category`].
-fn caps(policy: &CategoryPolicy) -> [f64; Category::COUNT] {
-    [
-        policy.declared.cap.get(),
-        policy.impostor.cap.get(),
-        policy.browser_age.cap.get(),
-        policy.headless.cap.get(),
-        policy.volume.cap.get(),
-        policy.timing.cap.get(),
-        policy.walk.cap.get(),
-        policy.resources.cap.get(),
-        policy.form.cap.get(),
-        policy.referrer.cap.get(),
-        policy.probing.cap.get(),
-        policy.cohort.cap.get(),
-        policy.privacy.cap.get(),
-        policy.engagement.cap.get(),
-        policy.reputation.cap.get(),
-        policy.model.cap.get(),
-    ]
+/// What a category adds at most.
+const fn cap(policy: &CategoryPolicy, category: Category) -> f64 {
+    match category {
+        Category::Declared => policy.declared.cap,
+        Category::Impostor => policy.impostor.cap,
+        Category::BrowserAge => policy.browser_age.cap,
+        Category::Headless => policy.headless.cap,
+        Category::Volume => policy.volume.cap,
+        Category::Timing => policy.timing.cap,
+        Category::Walk => policy.walk.cap,
+        Category::Resources => policy.resources.cap,
+        Category::Form => policy.form.cap,
+        Category::Referrer => policy.referrer.cap,
+        Category::Probing => policy.probing.cap,
+        Category::Cohort => policy.cohort.cap,
+        Category::PrivacyCompatible => policy.privacy.cap,
+        Category::Engagement => policy.engagement.cap,
+        Category::Reputation => policy.reputation.cap,
+        Category::Model => policy.model.cap,
+    }
+    .get()
 }
 
 /// Old browsers and what privacy browsers do tip a score; they are no voice of their own.
-const fn speaks_alone(category: usize) -> bool {
-    category != Category::BrowserAge as usize && category != Category::PrivacyCompatible as usize
+const fn speaks_alone(category: Category) -> bool {
+    !matches!(category, Category::BrowserAge | Category::PrivacyCompatible)
 }
 
 /// Points by category and the facts that decide.
 #[derive(Debug, Default)]
 struct Tally {
     points: [f64; Category::COUNT],
+    /// A bit for each category that was heard, the first lowest.
+    heard: u16,
     decisive: bool,
     decisive_hostile: bool,
     fired: SignalSet,
 }
 
+impl Tally {
+    /// The categories that were heard, in their order: of most sessions there is none.
+    fn heard(&self) -> impl Iterator<Item = Category> {
+        let mut left = self.heard;
+        core::iter::from_fn(move || {
+            let category = *Category::ALL.get(left.trailing_zeros() as usize)?;
+            left &= left - 1;
+            Some(category)
+        })
+    }
+}
+
 impl Listener for Tally {
     fn hear(&mut self, kind: SignalKind, points: f64, decisive: bool, _figure: f64, _limit: f64) {
-        self.points[kind.category() as usize] += points;
+        let category = kind.category() as usize;
+        self.points[category] += points;
+        self.heard |= 1 << category;
         self.decisive |= decisive;
         let hostile =
             matches!(kind, SignalKind::SpoofedCrawler | SignalKind::TrapUrl | SignalKind::ProbePaths);

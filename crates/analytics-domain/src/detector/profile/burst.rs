@@ -15,18 +15,19 @@ impl Burst {
     /// Counts one request at this second since the epoch; seconds never run backwards.
     pub fn push(&mut self, second: i64) {
         let ahead = if self.largest == 0 { 10 } else { second.saturating_sub(self.second).max(0) };
+        let mut at = slot_of(self.second);
         if ahead >= 10 {
             self.slots = [0; 10];
             self.sum = 0;
+            at = slot_of(second);
         } else {
-            for step in 1..=ahead {
-                let slot = &mut self.slots[slot_of(self.second + step)];
-                self.sum -= *slot;
-                *slot = 0;
+            for _ in 0..ahead {
+                at = if at == 9 { 0 } else { at + 1 };
+                self.sum -= core::mem::take(&mut self.slots[at]);
             }
         }
         self.second = if self.largest == 0 { second } else { second.max(self.second) };
-        let slot = &mut self.slots[slot_of(self.second)];
+        let slot = &mut self.slots[at];
         if self.sum < u16::MAX {
             *slot += 1;
             self.sum += 1;
