@@ -12,6 +12,9 @@ pub(super) fn signals(policy: &ReferrerPolicy, subject: &Subject<'_>, out: &mut 
     if counts.spam > 0 && !loads {
         out.points(SignalKind::SpamReferrer, policy.spam, f64::from(counts.spam), 0.0);
     }
+    if !counts.observed {
+        return;
+    }
     let share = f64::from(counts.inner_missing) / f64::from(counts.inner_views.max(1));
     let norm = subject.site.inner_without_referrer_share();
     let typed = if counts.inner_missing >= policy.typed_often {
@@ -27,7 +30,7 @@ pub(super) fn signals(policy: &ReferrerPolicy, subject: &Subject<'_>, out: &mut 
         let figure = f64::from(counts.inner_missing);
         out.points(SignalKind::TypedAddresses, points, figure, f64::from(limit));
     }
-    if !counts.observed || loads {
+    if loads {
         return;
     }
     if counts.first_names_itself {
