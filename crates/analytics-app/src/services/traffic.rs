@@ -97,6 +97,9 @@ impl<T: Default> TrafficService<T> {
     /// Decides about one live request and hands what came of it to `then`, with what is kept beside the session, and what
     /// was kept beside the one that it ended, if it did. `None`, and nothing was counted, when others of the same part of
     /// the address space held it up for longer than `patience`.
+    ///
+    /// Minutes are left to be closed to whoever [`advance`](Self::advance)s once a second, since that looks at everybody who
+    /// came in them; only where nobody has for a whole minute the request does it.
     pub fn decide_within<R>(
         &self,
         client: Client<'_>,
@@ -105,7 +108,9 @@ impl<T: Default> TrafficService<T> {
         patience: Duration,
         then: impl FnOnce(&VisitPolicy, &Step, Class, &mut T, Option<&mut T>) -> R,
     ) -> Option<R> {
-        self.advance(now);
+        if minute_of(now) > self.minute.load(Ordering::Acquire).saturating_add(1) {
+            self.advance(now);
+        }
         let shard = &self.shards[shard_of(client.network)];
         // The clock is read only where there is something to wait for.
         let (known, left) = if let Some(known) = self.known.try_read() {
@@ -285,8 +290,8 @@ impl<T: Default> TrafficService<T> {
         }
     }
 
-    /// Closes the minutes before `now`'s, once, whoever comes first. Requests do it by themselves; where none come,
-    /// whoever waits for sessions to end does.
+    /// Closes the minutes before `now`'s, once, whoever comes first. Live traffic does it once a second, off the path of
+    /// requests.
     pub fn advance(&self, now: DateTime<Utc>) {
         let minute = minute_of(now);
         let open = self.minute.load(Ordering::Acquire);
@@ -398,6 +403,7 @@ mod tests {
             });
             scope.spawn(|| {
                 for second in 0..20_000 {
+                    traffic.advance(at(second));
                     traffic.tracked(&client.key(), TrackerMarks::default(), at(second));
                     traffic.explain(&client.key());
                     traffic.level(&client.key(), at(second));
@@ -410,6 +416,23 @@ mod tests {
             });
         });
         assert_eq!(traffic.visitors(), 1);
+    }
+
+    #[test]
+    fn a_request_closes_minutes_only_where_nobody_has_for_a_whole_one() {
+        let traffic = TrafficService::<()>::new(VisitPolicy::default(), 1_000);
+        let (network, agent) = client(1);
+        let open_after = |second: i64| {
+            let client = Client { network, headers: 0, agent: &agent };
+            let now = DateTime::from_timestamp(second, 0).unwrap();
+            let request = ArbitraryRequest::page("/");
+            let seen = request.observation();
+            let decided = traffic.decide_within(client, &seen, now, Duration::ZERO, |_, _, _, (), _| ());
+            decided.map(|()| traffic.minute.load(Ordering::Relaxed))
+        };
+        assert_eq!([0, 59, 60, 119, 120, 179, 300].map(open_after), [0, 0, 0, 0, 2, 2, 5].map(Some));
+        traffic.advance(DateTime::from_timestamp(360, 0).unwrap());
+        assert_eq!(open_after(361), Some(6));
     }
 
     #[test]
