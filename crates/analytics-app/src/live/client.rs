@@ -1,10 +1,11 @@
 //! The open sessions of one client: one, or several where a cookie tells apart who shares an address and an agent.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 
 use analytics_domain::session::{EndReason, SessionMark, SessionPolicy};
 use chrono::{DateTime, Utc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::session::LiveSession;
 
@@ -56,19 +57,8 @@ pub(super) struct Beginning {
     /// Which of the visitors it counts as that share the client: a number that no open session has.
     pub(super) number: u8,
     /// Its place among the sessions beside another of their clients, where it is one.
-    pub(super) place: Option<TakenPlace>,
+    pub(super) place: Option<OwnedSemaphorePermit>,
 }
-
-/// Places for sessions beside another of their clients: what they may need of memory together.
-#[derive(Debug)]
-pub(super) struct Places {
-    taken: Arc<AtomicUsize>,
-    most: usize,
-}
-
-/// A place that is free again when it is dropped.
-#[derive(Debug)]
-pub(super) struct TakenPlace(Arc<AtomicUsize>);
 
 /// What became of a session that was to be let go.
 #[derive(Debug)]
@@ -98,13 +88,14 @@ impl ClientSessions {
         }
     }
 
-    /// Finds the session of a request; where there is none, `begin` makes it. `left` are the client's sessions where the
+    /// Finds the session of a request; where there is none, `begin` makes it, and takes one of the `places` that there are
+    /// for sessions beside another of their clients. `left` are the client's sessions where the
     /// engine ended its own with this request: of those each goes on that is not over by itself, and the others stay there,
     /// for the engine's last word on them.
     pub(super) fn take_in(
         &mut self,
         policy: &SessionPolicy,
-        places: &Places,
+        places: &Arc<Semaphore>,
         arrival: Arrival,
         mut left: Option<&mut Self>,
         begin: impl FnOnce(Beginning) -> LiveSession,
@@ -146,7 +137,8 @@ impl ClientSessions {
         let mut beside = None;
         let mut crowded = false;
         if place.is_none() && !self.0.is_empty() {
-            beside = (self.0.len() < MOST_SESSIONS).then(|| places.take()).flatten();
+            let few = self.0.len() < MOST_SESSIONS;
+            beside = few.then(|| Arc::clone(places).try_acquire_owned().ok()).flatten();
             crowded = beside.is_none();
             place = crowded.then(|| self.0.len() - 1);
         }
@@ -204,28 +196,8 @@ impl LiveSession {
         campaign: Option<u64>,
         now: DateTime<Utc>,
     ) -> Option<EndReason> {
-        let changed = campaign.is_some() && campaign != self.campaign;
+        let changed = SessionPolicy::is_another_campaign(self.campaign, campaign);
         policy.boundary(self.started, self.moved.lock().last_activity_at, changed, now)
-    }
-}
-
-impl Places {
-    /// This many places, all free.
-    pub(super) fn new(most: usize) -> Self {
-        Self { taken: Arc::default(), most }
-    }
-
-    /// One of them; `None` where all are taken.
-    fn take(&self) -> Option<TakenPlace> {
-        let one_more = |taken| (taken < self.most).then_some(taken + 1);
-        let taken = self.taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more);
-        taken.is_ok().then(|| TakenPlace(Arc::clone(&self.taken)))
-    }
-}
-
-impl Drop for TakenPlace {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -496,7 +468,7 @@ mod tests {
         left: ClientSessions,
         /// Those that were over when it did.
         over_with_engine: Vec<Arc<LiveSession>>,
-        places: Places,
+        places: Arc<Semaphore>,
         /// The cookie of each browser.
         jar: BTreeMap<u64, SessionMark>,
         /// The browser of each session.
@@ -512,7 +484,7 @@ mod tests {
                 sessions: ClientSessions::default(),
                 left: ClientSessions::default(),
                 over_with_engine: Vec::new(),
-                places: Places::new(places),
+                places: Arc::new(Semaphore::new(places)),
                 jar: BTreeMap::new(),
                 browsers: BTreeMap::new(),
                 crowded: 0,

@@ -10,8 +10,9 @@ use analytics_domain::throttle::ThrottleLevel;
 use analytics_domain::visit::ClientKey;
 use chrono::{DateTime, Utc};
 use parking_lot::Mutex;
+use tokio::sync::OwnedSemaphorePermit;
 
-use super::client::{Beginning, TakenPlace};
+use super::client::Beginning;
 use super::record::SessionProgress;
 
 /// An open session: who it is, and what came of it so far. Requests under way share it with the visitor.
@@ -36,7 +37,7 @@ pub struct LiveSession {
     /// Hash of the campaign that led to it, if one did.
     pub(super) campaign: Option<u64>,
     /// Held as long as anything is held of it, where others of its client were open when it began.
-    _place: Option<TakenPlace>,
+    _place: Option<OwnedSemaphorePermit>,
     /// What its agent declares itself to be, if automation.
     pub(super) declared: Option<DeclaredAs>,
     /// Whether only the tracker told of its page views so far.

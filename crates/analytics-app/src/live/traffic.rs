@@ -21,10 +21,11 @@ use analytics_ports::{GeoLocator, IdGenerator};
 use arc_swap::ArcSwap;
 use chrono::{DateTime, Utc};
 use parking_lot::Mutex;
+use tokio::sync::Semaphore;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::agents::AgentCache;
-use super::client::{Arrival, Beginning, ClientSessions, LetGo, Places};
+use super::client::{Arrival, Beginning, ClientSessions, LetGo};
 use super::keys::Keys;
 use super::policy::LivePolicy;
 use super::record::LiveRecord;
@@ -52,8 +53,8 @@ pub struct LiveTraffic {
     pub(super) waiting: Mutex<Vec<LiveRecord>>,
     /// Changes of level that the stores are to be told of, with the session whose request led to each.
     pub(super) levels: Mutex<Vec<(SessionId, LevelChange)>>,
-    /// For sessions beside another of their clients.
-    places: Places,
+    /// Places for sessions beside another of their clients: what they may need of memory together.
+    places: Arc<Semaphore>,
     pub(super) counters: Counters,
     /// What is watched for anomalies.
     pub(super) feed: Arc<LiveFeed>,
@@ -187,7 +188,7 @@ impl LiveTraffic {
             moved: Mutex::default(),
             waiting: Mutex::default(),
             levels: Mutex::default(),
-            places: Places::new(capacity),
+            places: Arc::new(Semaphore::new(capacity)),
             counters: Counters::default(),
             feed: Arc::default(),
         }

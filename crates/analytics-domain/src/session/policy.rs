@@ -117,6 +117,11 @@ impl SessionPolicy {
         Ok(Self { engagement_window: not_negative(window)?, ..self })
     }
 
+    /// Whether a request that this campaign led to, if one did, comes by another than the session did.
+    pub fn is_another_campaign(of_session: Option<u64>, of_request: Option<u64>) -> bool {
+        of_request.is_some() && of_request != of_session
+    }
+
     /// Why a request at `now` starts another session than the one before it, or `None` when it belongs to that one.
     ///
     /// A silence of exactly the gap starts another session. A session may last exactly its greatest length, and not a

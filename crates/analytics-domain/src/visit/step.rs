@@ -79,7 +79,7 @@ impl<T: Default> Visitor<T> {
         now: DateTime<Utc>,
     ) -> Option<EndReason> {
         let session = self.session.as_ref()?;
-        let campaign = request.campaign.is_some() && request.campaign != session.campaign;
+        let campaign = SessionPolicy::is_another_campaign(session.campaign, request.campaign);
         policy.boundary(session.started, session.last, campaign, now)
     }
 
