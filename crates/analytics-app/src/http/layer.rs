@@ -14,7 +14,7 @@ use std::task::{Context, Poll};
 use analytics_ports::Clock;
 use axum::body::{Body, HttpBody};
 use axum::extract::ConnectInfo;
-use axum::http::{HeaderMap, HeaderValue, Request, Response, header};
+use axum::http::{HeaderMap, Request, Response, header};
 use chrono::{DateTime, Utc};
 use tower::{Layer, Service};
 
@@ -171,12 +171,11 @@ impl Shared {
 /// Whether an answer says that caches may show it to others: outright or by a time for which it holds (RFC 9111, 4.2.1),
 /// and without saying that it is for one person or not to be stored.
 fn is_shared(headers: &HeaderMap, now: DateTime<Utc>) -> bool {
-    let text = |value: &HeaderValue| value.to_str().ok().map(str::to_owned);
-    let expires = headers.get(header::EXPIRES).and_then(text);
+    let expires = headers.get(header::EXPIRES).and_then(|expires| expires.to_str().ok());
     // What is no date is over.
-    let expires = expires.and_then(|expires| DateTime::parse_from_rfc2822(&expires).ok());
+    let expires = expires.and_then(|expires| DateTime::parse_from_rfc2822(expires).ok());
     let (mut outright, mut holds) = (false, expires.is_some_and(|expires| expires > now));
-    for value in headers.get_all(header::CACHE_CONTROL).iter().filter_map(text) {
+    for value in headers.get_all(header::CACHE_CONTROL).iter().filter_map(|value| value.to_str().ok()) {
         for directive in value.to_ascii_lowercase().split(',') {
             let (name, value) = directive.split_once('=').unwrap_or((directive, ""));
             match (name.trim(), value) {
@@ -219,7 +218,7 @@ mod tests {
     use analytics_domain::throttle::{Mode, ThrottleSettings};
     use analytics_ports::{BatchLimit, MockClock, PageRequest};
     use axum::Router;
-    use axum::http::{HeaderName, StatusCode};
+    use axum::http::{HeaderName, HeaderValue, StatusCode};
     use axum::routing::get;
     use tower::ServiceExt;
 

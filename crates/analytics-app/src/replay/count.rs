@@ -22,7 +22,7 @@ use super::watch::Watch;
 /// Counts requests and sessions, in the order in which they were stepped.
 pub(super) struct Counting<'a> {
     pub(super) sessions: SessionWriter<'a>,
-    pub(super) tally: Tally,
+    tally: Tally,
     anomalies: AnomalyWatch,
     /// What is kept of each open session, by its place.
     open: Vec<SessionTag>,

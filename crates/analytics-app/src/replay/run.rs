@@ -209,7 +209,7 @@ impl<'a> Replay<'a> {
             let ending = Ending(following.as_deref());
             for mut block in blocks {
                 let taken = counting.take(&mut block);
-                block.clear().into_spent().for_each(|batch| spare.give(batch));
+                block.empty().into_spent().for_each(|batch| spare.give(batch));
                 // Whoever steps may have come to the end.
                 let _ = back.send(block);
                 taken?;

@@ -136,8 +136,8 @@ impl Place {
 }
 
 impl SteppedBlock {
-    /// Empties it; what it held of memory is kept.
-    pub(super) fn clear(&mut self) -> Ordered {
+    /// Empties it, keeping its memory, and answers the requests that stood in it.
+    pub(super) fn empty(&mut self) -> Ordered {
         self.steps.clear();
         self.decisions.clear();
         self.ended.clear();
