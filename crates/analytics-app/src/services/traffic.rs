@@ -22,9 +22,9 @@ use crate::system::Stopwatch;
 
 /// All visitors and what is known of the site.
 ///
-/// Requests come in the order of their times. When one belongs to a later minute than the newest before, the minute is
-/// closed first: waiting page views settle, quiet sessions end, and the site learns what the minute showed. `T` is what
-/// the caller keeps beside each session.
+/// Requests come in the order of their times. When a minute is over it is closed: waiting page views settle, quiet sessions
+/// end, and the site learns what the minute showed. Steps of a later minute do it first; live traffic
+/// [`advance`](Self::advance)s once a second. `T` is what the caller keeps beside each session.
 ///
 /// A replay owns the service and [`step`](Self::step)s it; live callers share it and [`decide`](Self::decide), each
 /// holding up only those of the same 256th of the address space. Both run the same code.
