@@ -218,11 +218,14 @@ fn early_sessions(site: &Site, sessions: usize) -> impl FnMut() -> f64 {
                 session.request(site, &detector, &site.view(number as u64, nth), at_us(nth));
             }
         }
-        let requests: Vec<_> = (0..sessions).map(|nth| scattered(nth, sessions)).collect();
+        let requests: Vec<_> = (0..sessions)
+            .map(|nth| scattered(nth, sessions))
+            .map(|number| (number, site.view(number as u64, 9)))
+            .collect();
         nanoseconds_each(sessions, || {
-            for &number in &requests {
+            for (number, request) in &requests {
                 read_clock(&clock);
-                kept[number].request(site, &detector, &site.view(number as u64, 9), at_us(9));
+                kept[*number].request(site, &detector, request, at_us(9));
             }
         })
     }
@@ -233,27 +236,25 @@ fn late_sessions(site: &Site) -> impl FnMut() -> f64 {
     let detector = BehavioralBotDetector::default();
     let mut kept = vec![Session::default(); LONG];
     let mut nth = 0;
-    let mut advance = move |until: u64| {
-        let rounds = until - nth;
-        let taken = nanoseconds_each(rounds as usize * LONG, || {
-            for nth in nth..until {
-                for (number, session) in kept.iter_mut().enumerate() {
-                    read_clock(&clock);
-                    session.request(site, &detector, &site.view(number as u64, nth), at_us(nth));
-                }
-            }
-        });
-        nth = until;
-        taken
-    };
     let mut until = 10_000 - ROUNDS as u64 * 10;
     move || {
         // The first call brings the sessions to where they are measured.
-        if until == 10_000 - ROUNDS as u64 * 10 {
-            advance(until);
+        for nth in nth..until {
+            for (number, session) in kept.iter_mut().enumerate() {
+                session.request(site, &detector, &site.view(number as u64, nth), at_us(nth));
+            }
         }
+        let requests: Vec<_> = (until..until + 20)
+            .flat_map(|nth| (0..LONG).map(move |number| (number, nth, site.view(number as u64, nth))))
+            .collect();
         until += 20;
-        advance(until)
+        nth = until;
+        nanoseconds_each(requests.len(), || {
+            for (number, nth, request) in &requests {
+                read_clock(&clock);
+                kept[*number].request(site, &detector, request, at_us(*nth));
+            }
+        })
     }
 }
 
