@@ -1,26 +1,42 @@
-//! How many distinct pages a session has seen, in 64 bytes, and 384 more past eight pages.
+//! How many distinct pages a session has seen, in 64 bytes, and at most 400 more past twelve pages.
 
 use alloc::boxed::Box;
 
 /// Counts distinct pages: exactly up to 64, then with a sketch.
 ///
-/// Up to 64 pages the low 48 bits of each page's hash are kept: eight of them in place, since most sessions see no
-/// more, and more in 384 bytes of their own. The 65th turns those into 512 HyperLogLog registers of six bits, whose
-/// relative standard error is 1.04/√512 ≈ 4.6 %. The count is never below 64 from there on, and never falls.
-#[derive(Clone, PartialEq, Eq, Debug)]
+/// Up to 64 pages 31 bits of each page's hash are kept: twelve of them in place, since most sessions see no more, and
+/// more in 256 bytes of their own. Among 64 pages two have the same bits in one session of a million, which then counts
+/// one page less. The 65th page turns them into 512 HyperLogLog registers of six bits, whose relative standard error is
+/// 1.04/√512 ≈ 4.6 %. The count is never below 64 from there on, and never falls.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct DistinctPages {
-    few: [u8; FEW_BYTES],
-    /// All entries once there are more than `few` holds, or the registers.
-    many: Option<Box<[u8; BYTES]>>,
-    /// The largest count the sketch has given.
-    estimate: u32,
-    /// Number of exact entries, or `SKETCHED`.
-    len: u8,
+    kept: Kept,
+    count: u32,
 }
 
-impl Default for DistinctPages {
+/// What is known of the pages. A slot without a page is 0, which no key is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum Kept {
+    Few([u32; FEW]),
+    More(Box<[u32; EXACT]>),
+    Sketch(Box<Sketch>),
+}
+
+/// HyperLogLog registers, packed, with what their estimate rests on.
+#[derive(Clone, PartialEq, Debug)]
+struct Sketch {
+    registers: [u8; REGISTERS * 6 / 8],
+    /// The sum of two to the power of minus each register: exact, since none is above 23.
+    sum: f64,
+    /// Registers that are 0.
+    empty: u16,
+}
+
+impl Eq for Sketch {}
+
+impl Default for Kept {
     fn default() -> Self {
-        Self { few: [0; FEW_BYTES], many: None, estimate: 0, len: 0 }
+        Self::Few([0; FEW])
     }
 }
 
@@ -29,142 +45,130 @@ impl DistinctPages {
     ///
     /// Past 64 pages the answer is `true` only when the sketch moved, so it errs towards "seen before".
     pub fn insert(&mut self, page: u64) -> bool {
-        if self.len == SKETCHED {
-            return self.sketch(page);
-        }
         let key = key(page);
-        if self.exact().any(|held| held == key) {
+        let keys = match &mut self.kept {
+            Kept::Few(keys) => &mut keys[..],
+            Kept::More(keys) => &mut keys[..],
+            Kept::Sketch(sketch) => {
+                let moved = sketch.raise(key);
+                if moved {
+                    self.count = self.count.max(sketch.estimate());
+                }
+                return moved;
+            }
+        };
+        if holds(keys, key) {
             return false;
         }
-        if usize::from(self.len) < EXACT {
-            let at = usize::from(self.len) * KEY_BYTES;
-            self.room(at)[at..at + KEY_BYTES].copy_from_slice(&key.to_le_bytes()[..KEY_BYTES]);
-            self.len += 1;
-            return true;
+        match keys.get_mut(self.count as usize) {
+            Some(slot) => *slot = key,
+            None => self.grow(key),
         }
-        self.become_sketch();
-        self.sketch(key);
+        self.count += 1;
         true
     }
 
     /// Whether the page is among the exact ones; `None` when the set no longer knows.
     pub fn contains(&self, page: u64) -> Option<bool> {
-        (self.len != SKETCHED).then(|| self.exact().any(|held| held == key(page)))
+        match &self.kept {
+            Kept::Few(keys) => Some(holds(keys, key(page))),
+            Kept::More(keys) => Some(holds(&keys[..], key(page))),
+            Kept::Sketch(_) => None,
+        }
     }
 
     /// The number of distinct pages: exact up to 64, an estimate above.
-    pub fn count(&self) -> u32 {
-        if self.len == SKETCHED { self.estimate } else { u32::from(self.len) }
+    pub const fn count(&self) -> u32 {
+        self.count
     }
 
-    /// Where an entry at this byte is to be kept.
-    fn room(&mut self, at: usize) -> &mut [u8] {
-        if at < FEW_BYTES {
-            return &mut self.few;
-        }
-        let few = &self.few;
-        &mut self.many.get_or_insert_with(|| {
-            let mut many = Box::new([0; BYTES]);
-            many[..FEW_BYTES].copy_from_slice(few);
-            many
-        })[..]
+    /// Takes in a key for which there is no slot.
+    fn grow(&mut self, key: u32) {
+        self.kept = match &self.kept {
+            Kept::Few(keys) => {
+                let mut more = Box::new([0; EXACT]);
+                more[..FEW].copy_from_slice(keys);
+                more[FEW] = key;
+                Kept::More(more)
+            }
+            Kept::More(keys) => {
+                let mut sketch = Box::new(Sketch::default());
+                for &held in keys.iter().chain([&key]) {
+                    sketch.raise(held);
+                }
+                Kept::Sketch(sketch)
+            }
+            Kept::Sketch(_) => return,
+        };
     }
+}
 
-    fn exact(&self) -> impl Iterator<Item = u64> + '_ {
-        let bytes = self.many.as_deref().map_or(&self.few[..], |many| &many[..]);
-        bytes.chunks_exact(KEY_BYTES).take(usize::from(self.len)).map(|chunk| {
-            let mut bytes = [0u8; 8];
-            bytes[..KEY_BYTES].copy_from_slice(chunk);
-            u64::from_le_bytes(bytes)
-        })
+impl Default for Sketch {
+    fn default() -> Self {
+        Self { registers: [0; REGISTERS * 6 / 8], sum: REGISTERS as f64, empty: REGISTERS as u16 }
     }
+}
 
-    fn become_sketch(&mut self) {
-        let mut keys = [0u64; EXACT];
-        for (slot, held) in keys.iter_mut().zip(self.exact()) {
-            *slot = held;
-        }
-        *self.registers() = [0; BYTES];
-        self.len = SKETCHED;
-        for held in keys {
-            self.raise(held);
-        }
-        // Reached with 64 pages counted and a 65th at hand.
-        self.estimate = EXACT as u32 + 1;
-    }
-
-    fn sketch(&mut self, page: u64) -> bool {
-        let moved = self.raise(key(page));
-        if moved {
-            self.estimate = self.estimate.max(self.linear_or_harmonic());
-        }
-        moved
-    }
-
-    /// The bytes that the registers are packed in.
-    fn registers(&mut self) -> &mut [u8; BYTES] {
-        self.many.get_or_insert_with(|| Box::new([0; BYTES]))
-    }
-
-    /// Raises the page's register; the low 9 bits choose it, the other 39 give the rank.
-    fn raise(&mut self, key: u64) -> bool {
-        let at = (key as usize) & (REGISTERS - 1);
-        let rank = ((key >> REGISTER_BITS) | 1 << RANK_BITS).trailing_zeros() as u8 + 1;
-        let registers = self.registers();
-        let higher = rank > register(registers, at);
+impl Sketch {
+    /// Raises the key's register and tells whether it was lower; the low 9 bits choose it, the other 23 give the rank.
+    fn raise(&mut self, key: u32) -> bool {
+        let at = key as usize % REGISTERS;
+        let (rank, before) = ((key >> REGISTER_BITS).trailing_zeros() as u8 + 1, self.register(at));
+        let higher = rank > before;
         if higher {
-            set_register(registers, at, rank);
+            self.set_register(at, rank);
+            self.sum += power_of_half(rank) - power_of_half(before);
+            self.empty -= u16::from(before == 0);
         }
         higher
     }
 
     /// Flajolet and others' estimate (2007) with linear counting while registers are empty.
-    fn linear_or_harmonic(&self) -> u32 {
+    fn estimate(&self) -> u32 {
         let m = REGISTERS as f64;
-        let (mut sum, mut empty) = (0.0, 0u32);
-        let none = [0; BYTES];
-        let registers = self.many.as_deref().unwrap_or(&none);
-        for index in 0..REGISTERS {
-            let rank = register(registers, index);
-            empty += u32::from(rank == 0);
-            // Two to the power of minus the rank, which is at most 40.
-            sum += f64::from_bits((1023 - u64::from(rank)) << 52);
-        }
-        let harmonic = ALPHA * m * m / sum;
-        let estimate =
-            if harmonic <= 2.5 * m && empty > 0 { m * libm::log(m / f64::from(empty)) } else { harmonic };
+        let harmonic = ALPHA * m * m / self.sum;
+        let linear = harmonic <= 2.5 * m && self.empty > 0;
+        let estimate = if linear { m * libm::log(m / f64::from(self.empty)) } else { harmonic };
         libm::round(estimate) as u32
     }
-}
 
-fn register(bytes: &[u8; BYTES], index: usize) -> u8 {
-    let bit = index * 6;
-    let pair = u16::from(bytes[bit / 8]) | u16::from(*bytes.get(bit / 8 + 1).unwrap_or(&0)) << 8;
-    (pair >> (bit % 8)) as u8 & 0x3f
-}
+    fn register(&self, index: usize) -> u8 {
+        let (byte, shift) = (index * 6 / 8, index * 6 % 8);
+        let next = self.registers.get(byte + 1).unwrap_or(&0);
+        let pair = u16::from_le_bytes([self.registers[byte], *next]);
+        (pair >> shift) as u8 & 0x3f
+    }
 
-fn set_register(bytes: &mut [u8; BYTES], index: usize, rank: u8) {
-    let (byte, shift) = (index * 6 / 8, index * 6 % 8);
-    let mask = 0x3fu16 << shift;
-    let value = u16::from(rank) << shift;
-    bytes[byte] = bytes[byte] & !(mask as u8) | value as u8;
-    if let Some(next) = bytes.get_mut(byte + 1) {
-        *next = *next & !((mask >> 8) as u8) | (value >> 8) as u8;
+    fn set_register(&mut self, index: usize, rank: u8) {
+        let (byte, shift) = (index * 6 / 8, index * 6 % 8);
+        let [kept, kept_next] = (!(0x3fu16 << shift)).to_le_bytes();
+        let [value, value_next] = (u16::from(rank) << shift).to_le_bytes();
+        self.registers[byte] = self.registers[byte] & kept | value;
+        if let Some(next) = self.registers.get_mut(byte + 1) {
+            *next = *next & kept_next | value_next;
+        }
     }
 }
 
-fn key(page: u64) -> u64 {
-    page & ((1 << 48) - 1)
+/// Looks at every slot, since that is a few instructions for all of them and leaving early is not.
+fn holds(keys: &[u32], key: u32) -> bool {
+    keys.iter().fold(false, |found, &held| found | (held == key))
 }
 
-const BYTES: usize = 384;
-const KEY_BYTES: usize = 6;
-const FEW_BYTES: usize = 8 * KEY_BYTES;
-const EXACT: usize = BYTES / KEY_BYTES;
-const SKETCHED: u8 = u8::MAX;
+/// Two to the power of minus the rank, which is at most 23.
+fn power_of_half(rank: u8) -> f64 {
+    f64::from_bits((1023 - u64::from(rank)) << 52)
+}
+
+/// The low bits of a page's hash, with the highest set: so it is never 0, and has a rank whatever the others are.
+const fn key(page: u64) -> u32 {
+    page as u32 | 1 << 31
+}
+
+const FEW: usize = 12;
+const EXACT: usize = 64;
 const REGISTER_BITS: u32 = 9;
 const REGISTERS: usize = 1 << REGISTER_BITS;
-const RANK_BITS: u32 = 39;
 /// The bias correction for 512 registers: 0.7213 / (1 + 1.079 / m), from the same paper.
 const ALPHA: f64 = 0.7213 / (1.0 + 1.079 / 512.0);
 
@@ -173,6 +177,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
     use std::collections::BTreeSet;
+    use std::vec::Vec;
     use xxhash_rust::xxh3::xxh3_64;
 
     fn hash(n: u64) -> u64 {
@@ -213,6 +218,21 @@ mod tests {
             }
             let error = (f64::from(set.count()) - n as f64).abs() / n as f64;
             prop_assert!(error < 5.0 * 0.046, "{} for {}", set.count(), n);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_the_estimate_rests_on_equals_a_recount(seed: u64, n in 65u64..3_000) {
+            let mut set = DistinctPages::default();
+            (0..n).for_each(|page| {
+                set.insert(hash(seed.wrapping_add(page)));
+            });
+            let Kept::Sketch(sketch) = set.kept else { panic!("more than 64 pages are a sketch") };
+            let ranks: Vec<u8> = (0..REGISTERS).map(|index| sketch.register(index)).collect();
+            prop_assert_eq!(usize::from(sketch.empty), ranks.iter().filter(|&&rank| rank == 0).count());
+            let sum: f64 = ranks.iter().map(|&rank| 0.5f64.powi(i32::from(rank))).sum();
+            prop_assert_eq!(sketch.sum.to_bits(), sum.to_bits());
         }
     }
 
