@@ -5,7 +5,8 @@
 pub struct Burst {
     /// The whole second that the newest slot stands for; meaningless while `largest` is 0.
     second: i64,
-    slots: [u16; 10],
+    /// Requests of the last ten seconds, each second in the slot of its low bits; the other slots are 0.
+    slots: [u16; SLOTS as usize],
     sum: u16,
     largest: u16,
     largest_second: u16,
@@ -14,26 +15,33 @@ pub struct Burst {
 impl Burst {
     /// Counts one request at this second since the epoch; seconds never run backwards.
     pub fn push(&mut self, second: i64) {
-        let ahead = if self.largest == 0 { 10 } else { second.saturating_sub(self.second).max(0) };
-        let mut at = slot_of(self.second);
-        if ahead >= 10 {
-            self.slots = [0; 10];
-            self.sum = 0;
-            at = slot_of(second);
-        } else {
-            for _ in 0..ahead {
-                at = if at == 9 { 0 } else { at + 1 };
-                self.sum -= core::mem::take(&mut self.slots[at]);
-            }
+        if self.largest == 0 {
+            self.second = second;
         }
-        self.second = if self.largest == 0 { second } else { second.max(self.second) };
-        let slot = &mut self.slots[at];
+        let passed = second.saturating_sub(self.second);
+        if passed > 0 {
+            self.advance(second, passed.min(i64::from(WINDOW)) as i16);
+        }
+        let slot = &mut self.slots[slot_of(self.second) as usize];
         if self.sum < u16::MAX {
             *slot += 1;
             self.sum += 1;
         }
         self.largest_second = self.largest_second.max(*slot);
         self.largest = self.largest.max(self.sum);
+    }
+
+    /// Forgets what is ten seconds old or more, all slots at once: that is a few instructions, one by one is more.
+    fn advance(&mut self, second: i64, passed: i16) {
+        self.second = second;
+        self.sum = 0;
+        let newest = slot_of(second);
+        for (held, slot) in self.slots.iter_mut().zip(0..) {
+            let age = (newest - slot) & (SLOTS - 1);
+            // One that seems younger than what has passed is a whole round older.
+            *held = if age >= passed && age < WINDOW { *held } else { 0 };
+            self.sum += *held;
+        }
     }
 
     /// Most requests in ten consecutive whole seconds; at most 65,535.
@@ -47,9 +55,14 @@ impl Burst {
     }
 }
 
-fn slot_of(second: i64) -> usize {
-    second.rem_euclid(10) as usize
+const fn slot_of(second: i64) -> i16 {
+    second as i16 & (SLOTS - 1)
 }
+
+/// Seconds that are looked at together.
+const WINDOW: i16 = 10;
+/// The next power of two, so that a second's slot is its low bits.
+const SLOTS: i16 = 16;
 
 #[cfg(test)]
 mod tests {
