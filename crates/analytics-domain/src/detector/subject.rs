@@ -117,9 +117,4 @@ impl Subject<'_> {
         let waited = self.profile.bare_pages > 0 || self.history.bare_sessions > 0;
         self.bare() && (waited || self.profile.counts.page_views == 0)
     }
-
-    /// Whether it is [bare](Self::bare) and claims to be a browser.
-    pub fn bare_browser(&self) -> bool {
-        self.agent.browser && self.bare()
-    }
 }

@@ -258,7 +258,7 @@ fn a_site_is_deserted_from_thirty_visitors_that_load_nothing(#[case] visitors: u
 fn an_extinct_browser_is_ten_years_behind(#[case] months: i64, #[case] fires: bool) {
     let mut client = Scene::browser();
     client.view("/", ReferrerFacts::Missing);
-    let now_months = month_of_days(client.now_us / 86_400_000_000);
+    let now_months = month_of_days((client.now_us / 86_400_000_000) as i32);
     // The middle of the month, so that rounding takes no part.
     client.agent.released = Some((((now_months - months) as f64 + 0.5) * 30.436_875) as i32);
     assert_eq!(client.fired().contains(&SignalKind::ExtinctBrowser), fires);

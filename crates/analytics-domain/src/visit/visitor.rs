@@ -256,7 +256,7 @@ impl<T> Visitor<T> {
     pub(super) fn note_settled(&mut self, findings: &mut alloc::vec::Vec<Finding>) {
         let loader = self.profile.loads() || self.history.ever_loaded;
         let http10 = self.profile.versions.http10;
-        let released = self.agent.released.map(|day| crate::detector::month_of_days(i64::from(day)) as u16);
+        let released = self.agent.released.map(|day| crate::detector::month_of_days(day) as u16);
         let agent = self.agent.hash;
         match (self.settled, loader) {
             (Settled::Open, true) => findings.push(Finding::Settled { agent, bare: false, http10, released }),

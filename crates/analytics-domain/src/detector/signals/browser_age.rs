@@ -25,14 +25,20 @@ pub(super) fn months_behind(subject: &Subject<'_>) -> Option<i64> {
     let released = subject.agent.released?;
     let now = month_of_us(subject.profile.last_us);
     let newest = subject.site.newest_release().map_or(now, |newest| i64::from(newest).min(now));
-    Some(newest - month_of_days(i64::from(released)))
+    Some(newest - month_of_days(released))
 }
 
-fn month_of_us(us: i64) -> i64 {
-    month_of_days(us.div_euclid(86_400_000_000))
+/// Months since the epoch of a time in microseconds, each a twelfth of a Gregorian year: exact to a day or two, which age
+/// does not notice.
+const fn month_of_us(us: i64) -> i64 {
+    us / MONTH_US
 }
 
-/// Months since the epoch, each a twelfth of a Gregorian year: exact to a day or two, which age does not notice.
-pub(crate) fn month_of_days(days: i64) -> i64 {
-    (days as f64 / 30.436_875) as i64
+/// Months since the epoch of a day since the epoch, counted as above.
+pub(crate) const fn month_of_days(days: i32) -> i64 {
+    month_of_us((days as i64).saturating_mul(DAY_US))
 }
+
+const DAY_US: i64 = 86_400_000_000;
+/// 365.2425 days, and a twelfth of that.
+const MONTH_US: i64 = 3_652_425 * (DAY_US / 10_000) / 12;

@@ -21,20 +21,23 @@ pub(super) fn signals(policy: &ImpostorPolicy, subject: &Subject<'_>, out: &mut 
     let versions = profile.versions;
     if versions.http10 && versions.http11 {
         out.points(SignalKind::MixedHttpVersions, policy.mixed_http_versions, 2.0, 1.0);
-    } else if versions.http10 && subject.bare_browser() {
+    } else if versions.http10 && subject.bare() {
         // Unknown while there are few asset-loading visitors; browsers at large left HTTP/1.0 long ago.
         let norm = subject.site.http10_share().unwrap_or(0.0);
         if norm <= policy.http10_norm.get() {
             out.points(SignalKind::Http10Browser, policy.http10_browser, norm, policy.http10_norm.get());
         }
     }
+    if !subject.bare() {
+        return;
+    }
     let behind = super::browser_age::months_behind(subject).unwrap_or(0);
-    if subject.bare_browser() && behind >= i64::from(policy.extinct_months) {
+    if behind >= i64::from(policy.extinct_months) {
         let limit = f64::from(policy.extinct_months);
         out.points(SignalKind::ExtinctBrowser, policy.extinct_browser, behind as f64, limit);
     }
     let agents = u32::from(subject.history.agents_of_address);
-    if subject.bare_browser() && agents >= policy.agents {
+    if agents >= policy.agents {
         out.points(
             SignalKind::RotatingAgents,
             policy.rotating_agents,
