@@ -25,14 +25,14 @@ impl GapStats {
     pub fn push(&mut self, gap_us: i64) {
         debug_assert!(gap_us >= 0, "a gap between ordered requests is never negative");
         self.count = self.count.saturating_add(1);
-        let n = f64::from(self.count);
+        let share = 1.0 / f64::from(self.count);
         let gap = gap_us as f64;
         let delta = gap - self.mean_us;
-        self.mean_us += delta / n;
+        self.mean_us += delta * share;
         self.m2 += delta * (gap - self.mean_us);
         let log = libm::log(log_floor(gap_us));
         let delta = log - self.log_mean;
-        self.log_mean += delta / n;
+        self.log_mean += delta * share;
         self.log_m2 += delta * (log - self.log_mean);
         self.under_a_second = self.under_a_second.saturating_add(u32::from(gap_us < SECOND_US));
         let first = self.count == 1;
@@ -65,11 +65,24 @@ impl GapStats {
         (mean > 0.0).then(|| libm::sqrt(self.m2 / f64::from(self.count)) / mean)
     }
 
+    /// Whether the [coefficient of variation](Self::coefficient_of_variation) is defined and below `limit`, which is at least 0:
+    /// asked of every page view, and so without a root or a division.
+    pub fn varies_less_than(&self, limit: f64) -> bool {
+        let most = limit * self.mean_us;
+        self.mean_us > 0.0 && self.m2 < most * most * f64::from(self.count)
+    }
+
     /// Population standard deviation of the natural logarithm of the gaps, at least 0; `None` without a gap.
     ///
     /// Gaps below 50 ms count as 50 ms, so that a clock of whole seconds and one of microseconds agree on bursts.
     pub fn log_deviation(&self) -> Option<f64> {
         (self.count > 0).then(|| libm::sqrt(self.log_m2 / f64::from(self.count)))
+    }
+
+    /// Whether the [deviation of the logarithm](Self::log_deviation) is defined and below `limit`, which is at least 0; found
+    /// without a root or a division too.
+    pub fn log_varies_less_than(&self, limit: f64) -> bool {
+        self.count > 0 && self.log_m2 < limit * limit * f64::from(self.count)
     }
 
     /// The smallest gap in microseconds; `None` without a gap.
@@ -135,9 +148,30 @@ mod tests {
         }
     }
 
+    proptest! {
+        #[test]
+        fn a_limit_is_held_against_the_figure_itself(
+            gaps in proptest::collection::vec(0i64..20_000_000, 0..12),
+            limit in 0f64..2.0,
+        ) {
+            let stats = of(&gaps);
+            let below = |figure: Option<f64>| {
+                // A root rounds; so close to the limit either answer is right.
+                figure.map_or(Some(false), |figure| ((figure - limit).abs() > 1e-9).then_some(figure < limit))
+            };
+            if let Some(below) = below(stats.coefficient_of_variation()) {
+                prop_assert_eq!(stats.varies_less_than(limit), below);
+            }
+            if let Some(below) = below(stats.log_deviation()) {
+                prop_assert_eq!(stats.log_varies_less_than(limit), below);
+            }
+        }
+    }
+
     #[test]
     fn nothing_is_defined_without_a_gap() {
         let stats = GapStats::default();
+        assert!(!stats.varies_less_than(1.0) && !stats.log_varies_less_than(1.0));
         assert_eq!(
             (stats.mean_us(), stats.coefficient_of_variation(), stats.log_deviation()),
             (None, None, None)

@@ -15,16 +15,17 @@ pub(super) fn signals(policy: &ReferrerPolicy, subject: &Subject<'_>, out: &mut 
     if !counts.observed {
         return;
     }
-    let share = f64::from(counts.inner_missing) / f64::from(counts.inner_views.max(1));
-    let norm = subject.site.inner_without_referrer_share();
+    // Of most sessions nobody asks for these.
+    let share = || f64::from(counts.inner_missing) / f64::from(counts.inner_views.max(1));
+    let norm = || subject.site.inner_without_referrer_share();
     let typed = if counts.inner_missing >= policy.typed_often {
         Some((policy.typed_all, policy.typed_often))
     } else {
         (counts.inner_missing >= policy.typed_views).then_some((policy.typed, policy.typed_views))
     };
     if let Some((points, limit)) = typed
-        && share >= policy.typed_share.get()
-        && norm.is_none_or(|norm| norm <= policy.typed_norm.get())
+        && share() >= policy.typed_share.get()
+        && norm().is_none_or(|norm| norm <= policy.typed_norm.get())
         && types_addresses(policy, subject)
     {
         let figure = f64::from(counts.inner_missing);
@@ -52,10 +53,10 @@ pub(super) fn signals(policy: &ReferrerPolicy, subject: &Subject<'_>, out: &mut 
         out.points(SignalKind::RepeatedReferrer, points, f64::from(views), f64::from(limit));
     }
     if counts.inner_missing >= 2
-        && share >= policy.inner_share.get()
-        && norm.is_some_and(|norm| norm <= policy.inner_norm.get())
+        && share() >= policy.inner_share.get()
+        && norm().is_some_and(|norm| norm <= policy.inner_norm.get())
     {
-        out.points(SignalKind::InnerWithoutReferrer, policy.inner_missing, share, policy.inner_share.get());
+        out.points(SignalKind::InnerWithoutReferrer, policy.inner_missing, share(), policy.inner_share.get());
     }
 }
 

@@ -12,8 +12,9 @@ pub(super) fn signals(policy: &TimingPolicy, subject: &Subject<'_>, out: &mut im
     let different = subject.profile.pages.count() * 2 > subject.profile.counts.page_views;
     let walks = subject.profile.walk.steps() * 2 >= gaps.count();
     if gaps.count() >= policy.min_gaps && (walks || !subject.profile.loads()) {
-        let variation = gaps.coefficient_of_variation();
-        if let Some(variation) = variation.filter(|&cv| cv < policy.variation.get()) {
+        if gaps.varies_less_than(policy.variation.get())
+            && let Some(variation) = gaps.coefficient_of_variation()
+        {
             let metronome = different && gaps.count() >= policy.metronome_gaps;
             let points = policy.regular.get();
             out.hear(SignalKind::RegularTiming, points, metronome, variation, policy.variation.get());
@@ -31,8 +32,9 @@ pub(super) fn signals(policy: &TimingPolicy, subject: &Subject<'_>, out: &mut im
     }
     if gaps.count() >= policy.narrow_gaps
         && walks
-        && let Some(deviation) = gaps.log_deviation().filter(|&sd| sd < policy.log_deviation.get())
+        && gaps.log_varies_less_than(policy.log_deviation.get())
         && gaps.smallest_us().is_some_and(|us| us >= 1_000_000)
+        && let Some(deviation) = gaps.log_deviation()
     {
         out.points(SignalKind::NarrowGaps, policy.narrow, deviation, policy.log_deviation.get());
     }

@@ -13,12 +13,11 @@ pub(super) fn signals(policy: &VolumePolicy, subject: &Subject<'_>, out: &mut im
     let share = if profile.loads() { policy.share_with_assets.get() } else { 1.0 };
     let scaled = |points: Points| points.get() * share;
     let counts = &profile.counts;
-    if let Some(rate) = profile.pages_per_minute()
-        && counts.page_views >= policy.min_pages
+    let limit = f64::from(policy.pages_per_minute);
+    if counts.page_views >= policy.min_pages
         && profile.span_us() >= MINUTE_US
-        && rate > f64::from(policy.pages_per_minute)
+        && let Some(rate) = profile.pages_per_minute().filter(|&rate| rate > limit)
     {
-        let limit = f64::from(policy.pages_per_minute);
         out.hear(SignalKind::HighPagesPerMinute, scaled(policy.high_pages_per_minute), false, rate, limit);
     }
     let burst = u32::from(profile.burst.in_ten_seconds());
