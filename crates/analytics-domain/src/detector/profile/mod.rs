@@ -86,9 +86,10 @@ pub struct SessionProfile {
     pub headers: HeaderMarks,
     /// The first request was for robots.txt, and named no referrer.
     pub robots_first: bool,
-    last_page_us: Option<i64>,
+    /// When the last page was viewed on time; meaningless until the walk has begun, as the next two are.
+    last_page_us: i64,
     last_page: u64,
-    /// Time of the newest request that the last page view made, or of that view; meaningless without one.
+    /// Time of the newest request that this view made, or of the view.
     last_dependent_us: i64,
     last_named: Option<u64>,
 }
@@ -360,7 +361,7 @@ impl SessionProfile {
             return false;
         }
         let since = now_us.saturating_sub(self.last_dependent_us);
-        let within = self.last_page_us.is_some() && (0..=SECOND_US).contains(&since);
+        let within = self.walk.begun() && (0..=SECOND_US).contains(&since);
         if within {
             self.last_dependent_us = now_us;
         }
@@ -391,12 +392,12 @@ impl SessionProfile {
         effect.new_page = new && request.succeeded();
         self.referrer_of_view(served, request, first_view, known_before, effect);
         if !late {
-            if let Some(last) = self.last_page_us {
-                self.gaps.push(now_us.saturating_sub(last));
+            if self.walk.begun() {
+                self.gaps.push(now_us.saturating_sub(self.last_page_us));
                 self.referrers.linked += u32::from(self.is_linked(request));
             }
             self.walk.step(request.page, request.path, request.number);
-            self.last_page_us = Some(now_us);
+            self.last_page_us = now_us;
             self.last_page = request.page;
             self.last_dependent_us = now_us;
             self.last_named = match request.referrer {

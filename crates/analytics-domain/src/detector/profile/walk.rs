@@ -4,7 +4,7 @@
 ///
 /// A step is taken when a page view asks for another page than the one before. Reloading a page is no step. Two
 /// rules are counted: the last number in the path changes by the same non-zero amount as in the step before, and the
-/// path is greater (or smaller) than the one before in byte order. Paths are compared by their first 96 bytes; where
+/// path is greater (or smaller) than the one before in byte order. Paths are compared by their first 94 bytes; where
 /// those are equal the step follows neither direction.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Walk {
@@ -68,6 +68,11 @@ impl Walk {
         self.head_len = head.len() as u8;
     }
 
+    /// Whether any page was viewed on time.
+    pub const fn begun(&self) -> bool {
+        self.begun
+    }
+
     /// Number of steps.
     pub const fn steps(&self) -> u32 {
         self.steps
@@ -89,8 +94,9 @@ impl Walk {
     }
 }
 
-/// Long enough to tell the pages of one directory apart on the sites measured (longest common directory 61 bytes).
-const HEAD: usize = 96;
+/// Long enough to tell the pages of one directory apart on the sites measured (longest common directory 61 bytes), and a
+/// whole number of words with what stands beside it.
+const HEAD: usize = 94;
 
 #[cfg(test)]
 mod tests {
@@ -132,8 +138,8 @@ mod tests {
     }
 
     #[test]
-    fn paths_that_differ_only_after_96_bytes_follow_no_order() {
-        let long = "/".repeat(96);
+    fn paths_that_differ_only_after_94_bytes_follow_no_order() {
+        let long = "/".repeat(HEAD);
         let paths: std::vec::Vec<_> =
             ["a", "b", "c"].iter().map(|tail| std::format!("{long}{tail}")).collect();
         let walk = walk(&paths.iter().map(std::string::String::as_str).collect::<std::vec::Vec<_>>());
