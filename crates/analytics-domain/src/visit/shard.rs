@@ -320,7 +320,9 @@ impl<T: Default> Shard<T> {
         out: &mut Output<T>,
     ) {
         let before_us = now.timestamp_micros().saturating_sub(ASSET_WAIT_US);
-        for place in Place::WITH_SESSION {
+        // A visitor lies outside the caches when nobody came, so even the youngest is left alone then.
+        let places = if self.newest < active_since { &[][..] } else { &Place::WITH_SESSION[..] };
+        for &place in places {
             let mut at = self.visitors.youngest(place);
             while let Some(slot) = at {
                 let visitor = self.visitors.get_mut(slot);
