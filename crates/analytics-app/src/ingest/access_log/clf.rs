@@ -4,10 +4,10 @@
 //! agent, and servers escape quotes there, so `] "` can come from the server alone; brackets and times may not. The
 //! first `] "` therefore ends the time, whatever stands before it.
 
-use chrono::DateTime;
 use memchr::{memchr, memrchr};
 
 use super::LogRecord;
+use super::address::Addresses;
 use super::fields::{Field, Fields, Span};
 use super::scan::{self, next_quoted, token};
 use super::time::Times;
@@ -26,10 +26,14 @@ pub(super) enum Shape {
 ///
 /// Nearly all lines are: an address, no user, a request with nothing escaped, a number of bytes, two fields in
 /// quotes and nothing after them. One look at each part is enough there.
-pub(super) fn usual<'a>(times: &mut Times, text: &'a str) -> Option<LogRecord<'a>> {
+pub(super) fn usual<'a>(
+    times: &mut Times,
+    addresses: &mut Addresses,
+    text: &'a str,
+) -> Option<LogRecord<'a>> {
     let line = text.as_bytes();
     let space = memchr(b' ', &line[..line.len().min(40)])?;
-    let peer = scan::address(&line[..space])?;
+    let peer = addresses.read(&line[..space])?;
     let time = space + NO_USER.len();
     if line.get(space..time)? != NO_USER {
         return None;
@@ -70,7 +74,7 @@ pub(super) fn usual<'a>(times: &mut Times, text: &'a str) -> Option<LogRecord<'a
         bytes,
         referrer: sent(&text[referrer_from..referrer_to]),
         user_agent: sent(&text[agent_from..agent_to]),
-        ..LogRecord::bare(DateTime::from_timestamp_micros(micros)?, peer)
+        ..LogRecord::bare(times.date(micros)?, peer)
     })
 }
 
@@ -264,7 +268,8 @@ mod tests {
         let mut kept = String::new();
         let slow = parse(Shape::Combined, &mut Times::default(), line.as_bytes(), &mut kept);
         let kept: &'static str = Box::leak(kept.into_boxed_str());
-        (usual(&mut Times::default(), line), slow.and_then(|fields| fields.resolve(line, kept)))
+        let fast = usual(&mut Times::default(), &mut Addresses::default(), line);
+        (fast, slow.and_then(|fields| fields.resolve(line, kept)))
     }
 
     #[test]

@@ -23,6 +23,7 @@ use std::net::IpAddr;
 
 use chrono::{DateTime, Utc};
 
+mod address;
 mod alb;
 mod clf;
 mod custom;
@@ -40,6 +41,7 @@ mod w3c;
 pub use custom::{CustomFormat, CustomFormatError};
 pub use format::{FormatError, LogFormat, ObservedFields};
 
+use address::Addresses;
 use clf::Shape;
 use json::Flavour;
 use time::Times;
@@ -134,6 +136,7 @@ impl LogRecord<'_> {
 pub struct LineParser {
     format: LogFormat,
     times: Times,
+    addresses: Addresses,
     /// The columns of a W3C log.
     columns: Option<Columns>,
 }
@@ -142,7 +145,7 @@ impl LineParser {
     /// A parser for `format` that has seen no line yet.
     pub fn new(format: LogFormat) -> Self {
         let columns = writer(&format).map(Columns::of);
-        Self { format, times: Times::default(), columns }
+        Self { format, times: Times::default(), addresses: Addresses::default(), columns }
     }
 
     /// Starts a block of lines in which `header`, a `#Fields` line, is in force; with `None` the format's default is.
@@ -214,7 +217,7 @@ impl LineParser {
         kept.clear();
         let times = &mut self.times;
         if self.format == LogFormat::Combined
-            && let Some(record) = clf::usual(times, text)
+            && let Some(record) = clf::usual(times, &mut self.addresses, text)
         {
             return Ok(Some(record));
         }

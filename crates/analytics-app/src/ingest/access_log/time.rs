@@ -2,7 +2,7 @@
 //!
 //! Consecutive lines share their day, so the day is worked out once and remembered.
 
-use chrono::{Datelike, NaiveDate};
+use chrono::{DateTime, Datelike, NaiveDate, Utc};
 
 /// Reads times; remembers the last day.
 #[derive(Debug, Clone, Default)]
@@ -14,9 +14,20 @@ pub(super) struct Times {
     /// `2000-10-10` of the last line, and the second at which that day began in UTC.
     iso_day: [u8; 10],
     iso_start: i64,
+    /// The last time that a record was made of.
+    last: DateTime<Utc>,
 }
 
 impl Times {
+    /// The date and time of day of `micros` microseconds since 1970; `None` outside the years that are known.
+    pub(super) fn date(&mut self, micros: i64) -> Option<DateTime<Utc>> {
+        // Neighbouring lines mostly have one second, and to compare is cheaper than to find the day.
+        if micros != self.last.timestamp_micros() {
+            self.last = DateTime::from_timestamp_micros(micros)?;
+        }
+        Some(self.last)
+    }
+
     /// `10/Oct/2000:13:55:36 -0700`, also with decimals after the seconds or without a zone (UTC then).
     pub(super) fn clf(&mut self, text: &[u8]) -> Option<i64> {
         let (day, rest) = text.split_first_chunk::<11>()?;
