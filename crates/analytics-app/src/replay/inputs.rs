@@ -367,8 +367,8 @@ fn first_time(format: &LogFormat, block: Option<&Block>) -> Option<i64> {
 }
 
 /// Small enough that a batch stays in a core's cache between the thread that reads it and the one that steps it.
-const BLOCK_BYTES: usize = 1 << 20;
-/// Spare batches: as many as are under way with a handful of threads, of about 1.5 MB each.
+const BLOCK_BYTES: usize = 1 << 19;
+/// Spare batches: as many as are under way with a handful of threads, of about 700 kB each.
 const MOST_SPARE: usize = 16;
 const HEAD_BYTES: usize = 1 << 16;
 /// A line that is this far ahead of its neighbours has a wrong clock: six hours, in microseconds.
