@@ -191,7 +191,6 @@ impl FeatureProfile {
                 at_us: now_us,
                 new: effect.new_page,
                 loaded: false,
-                open: true,
             };
             if let Some(left) = self.session.recent.push(page) {
                 self.settle_page(&left);

@@ -425,7 +425,6 @@ impl SessionProfile {
             at_us: now_us,
             new,
             loaded: false,
-            open: true,
         };
         let left = self.recent.push(page)?;
         self.settle_one(site, &left);

@@ -13,35 +13,50 @@ pub struct RecentPage {
     pub new: bool,
     /// Whether an asset request named it.
     pub loaded: bool,
-    /// Whether it waits still; a slot that does not is kept for form posts and dependent requests.
-    pub open: bool,
 }
 
 /// The last four page views: as many tabs as most people open at once.
+///
+/// One that waits no more is kept until its slot is taken, for form posts and dependent requests.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct RecentPages {
-    slots: [RecentPage; 4],
+    slots: [Slot; SLOTS],
+    /// A bit for each slot whose page was new, the first lowest; so the next two.
+    new: u8,
+    /// For each whose page an asset named.
+    loaded: u8,
+    /// For each that waits still.
+    open: u8,
     next: u8,
     filled: u8,
-    open: u8,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+struct Slot {
+    page: u64,
+    directory: u64,
+    at_us: i64,
 }
 
 impl RecentPages {
     /// Adds a page view, and gives back the one that had to leave while it waited still.
     pub fn push(&mut self, page: RecentPage) -> Option<RecentPage> {
-        let slot = &mut self.slots[usize::from(self.next)];
-        let left = slot.open.then_some(*slot);
-        *slot = RecentPage { open: true, ..page };
-        self.next = (self.next + 1) % 4;
-        self.filled = (self.filled + 1).min(4);
-        self.open += u8::from(left.is_none());
+        let RecentPage { page, directory, at_us, new, loaded } = page;
+        let slot = usize::from(self.next);
+        let left = (self.open & bit(slot) != 0).then(|| self.view(slot));
+        self.slots[slot] = Slot { page, directory, at_us };
+        self.new = self.new & !bit(slot) | u8::from(new) << slot;
+        self.loaded = self.loaded & !bit(slot) | u8::from(loaded) << slot;
+        self.open |= bit(slot);
+        self.next = (self.next + 1) % SLOTS as u8;
+        self.filled = (self.filled + 1).min(SLOTS as u8);
         left
     }
 
     /// Notes that an asset was requested for the page it names, or for the newest where assets name none. Of several
     /// views of the page it is the one of the latest time, and of those the one that came last.
     pub fn load(&mut self, named: Option<u64>) {
-        let age = |slot: usize| (usize::from(self.next) + 3 - slot) % 4;
+        let age = |slot: usize| (usize::from(self.next) + SLOTS - 1 - slot) % SLOTS;
         let loaded = match named {
             Some(page) => (0..usize::from(self.filled))
                 .filter(|&slot| self.slots[slot].page == page)
@@ -49,23 +64,20 @@ impl RecentPages {
             None => (0..usize::from(self.filled)).min_by_key(|&slot| age(slot)),
         };
         if let Some(slot) = loaded {
-            self.slots[slot].loaded = true;
+            self.loaded |= bit(slot);
         }
     }
 
-    /// Takes a page view that waits no longer: one older than `before_us`, oldest first.
+    /// Takes a page view that waits no longer: one of `before_us` or older, oldest first.
     pub fn settle(&mut self, before_us: i64) -> Option<RecentPage> {
         if self.open == 0 {
             return None;
         }
-        let slot = self
-            .slots
-            .iter_mut()
-            .filter(|slot| slot.open && slot.at_us <= before_us)
-            .min_by_key(|slot| slot.at_us)?;
-        slot.open = false;
-        self.open -= 1;
-        Some(*slot)
+        let slot = (0..SLOTS)
+            .filter(|&slot| self.open & bit(slot) != 0 && self.slots[slot].at_us <= before_us)
+            .min_by_key(|&slot| self.slots[slot].at_us)?;
+        self.open &= !bit(slot);
+        Some(self.view(slot))
     }
 
     /// When this page was last viewed among the recent ones, in microseconds since the epoch.
@@ -78,7 +90,19 @@ impl RecentPages {
     pub const fn waiting(&self) -> bool {
         self.open > 0
     }
+
+    fn view(&self, slot: usize) -> RecentPage {
+        let Slot { page, directory, at_us } = self.slots[slot];
+        let (new, loaded) = (self.new & bit(slot) != 0, self.loaded & bit(slot) != 0);
+        RecentPage { page, directory, at_us, new, loaded }
+    }
 }
+
+const fn bit(slot: usize) -> u8 {
+    1 << slot
+}
+
+const SLOTS: usize = 4;
 
 #[cfg(test)]
 mod tests {
