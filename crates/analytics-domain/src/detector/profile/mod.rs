@@ -270,9 +270,13 @@ impl SessionProfile {
             Method::Get | Method::Put | Method::Patch | Method::Delete | Method::Options | Method::Other => {}
         }
         match request.kind {
-            RequestKind::Page if self.is_dependent(request, now_us) => self.counts.api += 1,
-            RequestKind::Page if !request.redirected() => {
-                self.view(served, request, now_us, late, &mut effect);
+            RequestKind::Page => {
+                let linked = self.is_linked(request);
+                if linked && self.is_dependent(now_us) {
+                    self.counts.api += 1;
+                } else if !request.redirected() {
+                    self.view(served, request, now_us, (late, linked), &mut effect);
+                }
             }
             RequestKind::Api => {
                 self.counts.api += 1;
@@ -285,11 +289,7 @@ impl SessionProfile {
                 self.counts.robots += 1;
                 effect.moved = true;
             }
-            RequestKind::Page
-            | RequestKind::Download
-            | RequestKind::Beacon
-            | RequestKind::Preflight
-            | RequestKind::Prefetch => {}
+            RequestKind::Download | RequestKind::Beacon | RequestKind::Preflight | RequestKind::Prefetch => {}
         }
         effect
     }
@@ -342,7 +342,7 @@ impl SessionProfile {
     }
 
     fn count_status(&mut self, request: &Observation<'_>) {
-        let Some(status) = request.status else { return };
+        let Some(status) = request.status.filter(|&status| status >= 304) else { return };
         self.counts.not_modified += u32::from(status == 304);
         self.counts.errors_4xx += u32::from((400..500).contains(&status));
         self.counts.errors_5xx += u32::from((500..600).contains(&status));
@@ -350,16 +350,13 @@ impl SessionProfile {
         self.counts.client_errors += u32::from(asked && request.client_error());
     }
 
-    /// A page request that names the page just viewed and comes within a second of it, or of another such request, was
-    /// made by that page: no person reads and clicks so fast, and a crawler that walks on is counted at its next step.
-    /// Where assets are loaded, so was one that names the same page as the view just before: images without an
+    /// A [linked](Self::is_linked) page request that comes within a second of the page just viewed, or of another such
+    /// request, was made by that page: no person reads and clicks so fast, and a crawler that walks on is counted at its
+    /// next step. Where assets are loaded, so was one that names the same page as the view just before: images without an
     /// extension come late, and then many at once.
     ///
     /// A second by the clock of the log is enough, since most logs write whole seconds.
-    fn is_dependent(&mut self, request: &Observation<'_>, now_us: i64) -> bool {
-        if !self.is_linked(request) {
-            return false;
-        }
+    fn is_dependent(&mut self, now_us: i64) -> bool {
         let since = now_us.saturating_sub(self.last_dependent_us);
         let within = self.walk.begun() && (0..=SECOND_US).contains(&since);
         if within {
@@ -380,21 +377,20 @@ impl SessionProfile {
         served: &mut ServedPages,
         request: &Observation<'_>,
         now_us: i64,
-        late: bool,
+        (late, linked): (bool, bool),
         effect: &mut Effect,
     ) {
-        let known_before = served.any();
         let first_view = self.counts.page_views == 0;
         self.counts.page_views += 1;
         effect.page_view = true;
         effect.moved = true;
         let new = self.pages.insert(request.page);
         effect.new_page = new && request.succeeded();
-        self.referrer_of_view(served, request, first_view, known_before, effect);
+        self.referrer_of_view(served, request, first_view, effect);
         if !late {
             if self.walk.begun() {
                 self.gaps.push(now_us.saturating_sub(self.last_page_us));
-                self.referrers.linked += u32::from(self.is_linked(request));
+                self.referrers.linked += u32::from(linked);
             }
             self.walk.step(request.page, request.path, request.number);
             self.last_page_us = now_us;
@@ -436,7 +432,6 @@ impl SessionProfile {
         served: &ServedPages,
         request: &Observation<'_>,
         first_view: bool,
-        known_before: bool,
         effect: &mut Effect,
     ) {
         let counts = &mut self.referrers;
@@ -455,7 +450,7 @@ impl SessionProfile {
             counts.unserved += u32::from(!was_served);
         }
         match request.referrer {
-            ReferrerFacts::Internal { page, root } if first_view && !known_before => {
+            ReferrerFacts::Internal { page, root } if first_view && !served.any() => {
                 counts.first_names_itself = page == request.page && !root;
                 counts.first_names_unserved = page != request.page && self.counts.assets == 0;
             }

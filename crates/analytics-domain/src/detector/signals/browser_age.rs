@@ -6,8 +6,9 @@ use crate::detector::subject::Subject;
 
 use crate::detector::policy::BrowserAgePolicy;
 
-pub(super) fn signals(policy: &BrowserAgePolicy, subject: &Subject<'_>, out: &mut impl Listener) {
-    let Some(behind) = months_behind(subject) else { return };
+/// `behind` is how many months the browser is behind the site's real visitors, where that is known.
+pub(super) fn signals(policy: &BrowserAgePolicy, behind: Option<i64>, out: &mut impl Listener) {
+    let Some(behind) = behind else { return };
     if behind >= i64::from(policy.ancient_months) {
         out.points(
             SignalKind::OutdatedBrowser,

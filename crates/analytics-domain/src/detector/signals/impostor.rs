@@ -7,7 +7,13 @@ use crate::detector::subject::Subject;
 use crate::detector::observation::Verification;
 use crate::detector::policy::ImpostorPolicy;
 
-pub(super) fn signals(policy: &ImpostorPolicy, subject: &Subject<'_>, out: &mut impl Listener) {
+/// `behind` is how many months the browser is behind the site's real visitors, where that is known.
+pub(super) fn signals(
+    policy: &ImpostorPolicy,
+    subject: &Subject<'_>,
+    behind: Option<i64>,
+    out: &mut impl Listener,
+) {
     let (agent, profile) = (subject.agent, subject.profile);
     if agent.declared.is_some() && agent.verification == Verification::Spoofed {
         out.decisive(SignalKind::SpoofedCrawler, policy.spoofed_crawler, 1.0, 0.0);
@@ -31,8 +37,7 @@ pub(super) fn signals(policy: &ImpostorPolicy, subject: &Subject<'_>, out: &mut 
     if !subject.bare() {
         return;
     }
-    let behind = super::browser_age::months_behind(subject).unwrap_or(0);
-    if behind >= i64::from(policy.extinct_months) {
+    if let Some(behind) = behind.filter(|&behind| behind >= i64::from(policy.extinct_months)) {
         let limit = f64::from(policy.extinct_months);
         out.points(SignalKind::ExtinctBrowser, policy.extinct_browser, behind as f64, limit);
     }

@@ -43,9 +43,10 @@ pub(super) trait Listener {
 
 /// Says every signal of the default policy that fires for the subject.
 pub(super) fn all(policy: &CategoryPolicy, subject: &Subject<'_>, out: &mut impl Listener) {
+    let behind = browser_age::months_behind(subject);
     declared::signals(&policy.declared, subject, out);
-    impostor::signals(&policy.impostor, subject, out);
-    browser_age::signals(&policy.browser_age, subject, out);
+    impostor::signals(&policy.impostor, subject, behind, out);
+    browser_age::signals(&policy.browser_age, behind, out);
     volume::signals(&policy.volume, subject, out);
     timing::signals(&policy.timing, subject, out);
     walk::signals(&policy.walk, subject, out);

@@ -22,8 +22,8 @@ pub(super) fn signals(policy: &ResourcesPolicy, subject: &Subject<'_>, out: &mut
         if let Some((points, limit)) = weight {
             out.points(SignalKind::BarePages, points, expected, limit);
         }
-        let deserted = subject.site.is_deserted(policy.deserted_visitors, policy.deserted_share.get());
-        if weight.is_none() && profile.bare_pages > 0 && deserted {
+        let deserted = || subject.site.is_deserted(policy.deserted_visitors, policy.deserted_share.get());
+        if weight.is_none() && profile.bare_pages > 0 && deserted() {
             out.points(SignalKind::DesertedSite, policy.deserted, f64::from(counts.page_views), 0.0);
         }
         if subject.agent.browser && counts.robots > 0 && profile.robots_first {

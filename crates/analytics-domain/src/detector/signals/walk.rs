@@ -19,11 +19,11 @@ pub(super) fn signals(policy: &WalkPolicy, subject: &Subject<'_>, out: &mut impl
     }
     // By chance one person in forty opens ten pages in a sorted order, so that alone counts against no browser.
     let sorted = walk.steps() >= policy.min_sorted_steps && !subject.profile.loads();
-    let share = if sorted { walk.systematic_share() } else { walk.numeric_share() };
+    let share = || if sorted { walk.systematic_share() } else { walk.numeric_share() };
     if walk.steps() >= policy.min_steps
         && !linked
         && subject.profile.pages.count() > policy.min_steps
-        && let Some(share) = share.filter(|&share| share >= policy.systematic.get())
+        && let Some(share) = share().filter(|&share| share >= policy.systematic.get())
     {
         out.points(SignalKind::SequentialNavigation, policy.sequential, share, policy.systematic.get());
     }
