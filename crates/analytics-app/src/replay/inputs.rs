@@ -84,9 +84,7 @@ impl Source {
             (Input::File(path), Some(stop)) => {
                 Ok(Self::Growing { tail: Tail::open(path)?, read: 0, stop: Arc::clone(stop) })
             }
-            (input @ (Input::File(_) | Input::Stdin), _) => {
-                Ok(Self::Whole(Blocks::with_block_bytes(BLOCK_BYTES, vec![input])))
-            }
+            (input @ (Input::File(_) | Input::Stdin), _) => Ok(Self::Whole(Blocks::new(vec![input]))),
         }
     }
 
@@ -366,8 +364,6 @@ fn first_time(format: &LogFormat, block: Option<&Block>) -> Option<i64> {
     times.take(3).min()
 }
 
-/// Small enough that a batch stays in a core's cache between the thread that reads it and the one that steps it.
-const BLOCK_BYTES: usize = 1 << 19;
 /// Spare batches: as many as are under way with a handful of threads, of about 700 kB each.
 const MOST_SPARE: usize = 16;
 const HEAD_BYTES: usize = 1 << 16;

@@ -250,6 +250,7 @@ impl Tally {
     fn heard(&self) -> impl Iterator<Item = usize> {
         let mut left = self.heard;
         core::iter::from_fn(move || {
+            // The remainder tells the compiler what the bits say already: there is such a category.
             let category = (left != 0).then(|| left.trailing_zeros() as usize % Category::COUNT)?;
             left &= left - 1;
             Some(category)

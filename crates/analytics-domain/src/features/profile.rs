@@ -7,7 +7,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::beacons::Beacons;
 use super::config::ZoneOffset;
 use super::counts::{DoublingClasses, PageCounts};
-use crate::detector::profile::{ASSET_WAIT_US, DistinctPages, GapStats, RecentPage};
+use crate::detector::profile::{ASSET_WAIT_US, DistinctPages, GapStats, PATH_HEAD, RecentPage};
 use crate::detector::{HeaderMarks, Observation, ReferrerFacts, ServedPages, SessionProfile};
 use crate::engagement::EngagementEvent;
 use crate::request::{HttpVersion, Method, Probe, RequestKind};
@@ -95,7 +95,7 @@ pub struct FeatureRequest<'a> {
 /// A request that waits until all of its time are there.
 #[derive(Debug, Clone, PartialEq)]
 struct Waiting {
-    head: [u8; HEAD],
+    head: [u8; PATH_HEAD],
     head_len: u8,
     depth: u16,
     image: bool,
@@ -303,11 +303,11 @@ impl Depth {
 impl Waiting {
     fn of(request: &FeatureRequest<'_>) -> Self {
         let seen = &request.seen;
-        let mut cut = seen.path.len().min(HEAD);
+        let mut cut = seen.path.len().min(PATH_HEAD);
         while !seen.path.is_char_boundary(cut) {
             cut -= 1;
         }
-        let mut head = [0; HEAD];
+        let mut head = [0; PATH_HEAD];
         head[..cut].copy_from_slice(&seen.path.as_bytes()[..cut]);
         Self {
             head,
@@ -354,7 +354,7 @@ impl Waiting {
     /// Pages first, as a reader of logs orders them, then by everything that a request says and its answer but for the size:
     /// that is only summed, and not known to all who fold.
     fn rank(&self) -> (bool, u64, u64) {
-        let mut bytes = Vec::with_capacity(2 * HEAD);
+        let mut bytes = Vec::with_capacity(2 * PATH_HEAD);
         bytes.extend_from_slice(&self.head[..usize::from(self.head_len)]);
         let option = |bytes: &mut Vec<u8>, number: Option<u64>| {
             bytes.push(u8::from(number.is_some()));
@@ -397,8 +397,6 @@ fn is_image(path: &str) -> bool {
 }
 
 const SECOND_US: i64 = 1_000_000;
-/// As many bytes of a path as the walk compares.
-const HEAD: usize = 96;
 const MOST_WAITING: usize = 32;
 const BURST_FROM: u32 = 3;
 /// Whole numbers up to here are exact as `f64`.

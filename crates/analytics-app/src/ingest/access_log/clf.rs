@@ -273,6 +273,18 @@ mod tests {
     }
 
     #[test]
+    fn what_is_remembered_of_lines_before_changes_none() {
+        let (mut times, mut addresses) = (Times::default(), Addresses::default());
+        let minutes = (0..200).map(|nth| nth * nth % 7);
+        for (nth, minute) in minutes.enumerate() {
+            let line = LINE.replace("13:55:36", &format!("13:5{minute}:36"));
+            let line = line.replace("192.0.2.7", ["192.0.2.7", "192.0.2.70", "2001:db8::7"][nth % 3]);
+            assert!(usual(&mut times, &mut addresses, &line).is_some());
+            assert_eq!(usual(&mut times, &mut addresses, &line), both(&line).0, "{line}");
+        }
+    }
+
+    #[test]
     fn a_user_name_of_tabs_is_one() {
         let line = LINE.replace("- - [", "- \t\t [");
         let (fast, slow) = both(&line);

@@ -1,10 +1,10 @@
 //! Times as logs write them, in microseconds since 1970.
 //!
-//! Consecutive lines share their day, so the day is worked out once and remembered.
+//! Consecutive lines share their day and often their second, so both are worked out once and remembered.
 
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 
-/// Reads times; remembers the last day.
+/// Reads times; remembers the last day, and the last date.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Times {
     /// `10/Oct/2000` and `-0700` of the last line, and the second at which that day began.

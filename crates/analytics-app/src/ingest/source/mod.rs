@@ -343,6 +343,6 @@ impl SourceError {
     }
 }
 
-/// About how many bytes a block has: 1 MiB, some 4,000 lines, which fits in a level-2 cache and keeps threads busy for
-/// about a millisecond.
-pub const BLOCK_BYTES: usize = 1 << 20;
+/// About how many bytes a block has: 512 KiB, some 2,000 lines. What is read of it stays in the caches between the thread
+/// that reads it and those that take it up, and keeps a thread busy for about a millisecond.
+pub const BLOCK_BYTES: usize = 1 << 19;

@@ -33,6 +33,7 @@ pub use gaps::GapStats;
 pub use pages::DistinctPages;
 pub use recent::{RecentPage, RecentPages};
 pub use served::ServedPages;
+pub(crate) use walk::PATH_HEAD;
 pub use walk::Walk;
 
 use super::observation::{HeaderMarks, Observation, ReferrerFacts};
@@ -275,7 +276,7 @@ impl SessionProfile {
                 if linked && self.is_dependent(now_us) {
                     self.counts.api += 1;
                 } else if !request.redirected() {
-                    self.view(served, request, now_us, (late, linked), &mut effect);
+                    self.view(served, request, now_us, late, linked, &mut effect);
                 }
             }
             RequestKind::Api => {
@@ -377,7 +378,8 @@ impl SessionProfile {
         served: &mut ServedPages,
         request: &Observation<'_>,
         now_us: i64,
-        (late, linked): (bool, bool),
+        late: bool,
+        linked: bool,
         effect: &mut Effect,
     ) {
         let first_view = self.counts.page_views == 0;

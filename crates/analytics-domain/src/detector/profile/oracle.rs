@@ -46,7 +46,7 @@ proptest! {
 
 #[test]
 fn a_profile_fits_its_space() {
-    // 728 bytes where pointers have 64 bits; past twelve pages the set of pages stands apart, in at most 400 bytes more.
+    // 696 bytes where pointers have 64 bits; past twelve pages the set of pages stands apart, in at most 400 bytes more.
     let bytes = size_of::<SessionProfile>() + 400;
     assert!(bytes <= 1_536, "{bytes} bytes");
 }
@@ -283,7 +283,7 @@ impl<'a> Slow<'a> {
     fn check_walk(&self, walk: &Walk) -> Result<(), TestCaseError> {
         let mut pages = self.on_time_views();
         pages.dedup_by_key(|&mut i| self.request(i).page);
-        let head = |i: usize| &self.lines[i].1.path.as_bytes()[..self.lines[i].1.path.len().min(94)];
+        let head = |i: usize| &self.lines[i].1.path.as_bytes()[..self.lines[i].1.path.len().min(PATH_HEAD)];
         let steps: Vec<(usize, usize)> = pages.windows(2).map(|pair| (pair[0], pair[1])).collect();
         let ascending = steps.iter().filter(|&&(a, b)| head(a) < head(b)).count();
         let descending = steps.iter().filter(|&&(a, b)| head(a) > head(b)).count();

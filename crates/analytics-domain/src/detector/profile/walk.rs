@@ -10,7 +10,7 @@
 pub struct Walk {
     begun: bool,
     page: u64,
-    head: [u8; HEAD],
+    head: [u8; PATH_HEAD],
     head_len: u8,
     number: Option<u64>,
     last_change: i64,
@@ -25,7 +25,7 @@ impl Default for Walk {
         Self {
             begun: false,
             page: 0,
-            head: [0; HEAD],
+            head: [0; PATH_HEAD],
             head_len: 0,
             number: None,
             last_change: 0,
@@ -39,8 +39,8 @@ impl Default for Walk {
 
 impl Walk {
     /// Takes the step to this page: its hash, its path and the last number in it.
-    pub fn step(&mut self, page: u64, path: &str, number: Option<u64>) {
-        let head = &path.as_bytes()[..path.len().min(HEAD)];
+    pub(crate) fn step(&mut self, page: u64, path: &str, number: Option<u64>) {
+        let head = &path.as_bytes()[..path.len().min(PATH_HEAD)];
         if self.begun && page == self.page {
             return;
         }
@@ -96,7 +96,7 @@ impl Walk {
 
 /// Long enough to tell the pages of one directory apart on the sites measured (longest common directory 61 bytes), and a
 /// whole number of words with what stands beside it.
-const HEAD: usize = 94;
+pub(crate) const PATH_HEAD: usize = 94;
 
 #[cfg(test)]
 mod tests {
@@ -139,7 +139,7 @@ mod tests {
 
     #[test]
     fn paths_that_differ_only_after_94_bytes_follow_no_order() {
-        let long = "/".repeat(HEAD);
+        let long = "/".repeat(PATH_HEAD);
         let paths: std::vec::Vec<_> =
             ["a", "b", "c"].iter().map(|tail| std::format!("{long}{tail}")).collect();
         let walk = walk(&paths.iter().map(std::string::String::as_str).collect::<std::vec::Vec<_>>());
