@@ -41,12 +41,10 @@ pub(super) fn signals(policy: &TimingPolicy, subject: &Subject<'_>, out: &mut im
     if gaps.count() >= policy.bounded_gaps
         && different
         && let Some(mean) = gaps.mean_us().filter(|&mean| mean >= 1e6)
-        && let Some(longest) = gaps.largest_us()
+        && let Some(longest) =
+            gaps.largest_us().filter(|&longest| (longest as f64) < policy.bound.get() * mean)
     {
-        let times = longest as f64 / mean;
-        if times < policy.bound.get() {
-            out.points(SignalKind::BoundedGaps, policy.bounded, times, policy.bound.get());
-        }
+        out.points(SignalKind::BoundedGaps, policy.bounded, longest as f64 / mean, policy.bound.get());
     }
     let starts = &subject.history.starts;
     if u32::from(starts.starts) >= policy.starts
