@@ -247,11 +247,10 @@ fn hostile_bytes_and_silence_hold_up_nobody() {
         let mut answer = Vec::new();
         // Some are answered, some are cut off; none takes the service down.
         let _ = stream.read_to_end(&mut answer);
-        assert!(
-            answer.is_empty() || answer.starts_with(b"HTTP/1.1 4"),
-            "{bytes:.60}: {:?}",
-            String::from_utf8_lossy(&answer)
-        );
+        let answer = String::from_utf8_lossy(&answer);
+        // Any path may be asked about, if the answer comes before the end of what is sent is seen.
+        let decided = bytes.starts_with("GET /v1/decide/") && answer.starts_with("HTTP/1.1 200 ");
+        assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 4") || decided, "{bytes:.60}: {answer:?}");
     }
     assert!(served.decide("203.0.113.7", "/").starts_with("HTTP/1.1 200 "));
     drop(silent);
