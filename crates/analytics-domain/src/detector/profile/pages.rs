@@ -32,6 +32,7 @@ struct Sketch {
     empty: u16,
 }
 
+// The sum is a number, whatever was seen.
 impl Eq for Sketch {}
 
 impl Default for Kept {
