@@ -37,12 +37,20 @@ fn main() {
     let site = Site::new();
     let mut governor = Governor::new();
     let mut cases: Vec<Case<'_>> = vec![
-        Case::new("observe and assess, 10th request of 100,000 sessions", 4.0, early_sessions(&site, KEYS)),
-        Case::new("observe and assess, 10th request of 1,000 sessions", 4.0, early_sessions(&site, FEW)),
-        Case::new("observe and assess, 10,000th request of 200 sessions", 4.0, late_sessions(&site)),
-        Case::new("whole step, 10th request of 100,000 visitors", 4.0, early_visitors(&site, KEYS)),
-        Case::new("whole step, 10th request of 1,000 visitors", 4.0, early_visitors(&site, FEW)),
-        Case::new("whole step, 10,000th request of 200 visitors", 4.0, late_visitors(&site)),
+        Case::new(
+            "observe and assess, 10th request of 100,000 sessions",
+            4.0,
+            early::<Sessions<'_>>(&site, KEYS),
+        ),
+        Case::new(
+            "observe and assess, 10th request of 1,000 sessions",
+            4.0,
+            early::<Sessions<'_>>(&site, FEW),
+        ),
+        Case::new("observe and assess, 10,000th request of 200 sessions", 4.0, late::<Sessions<'_>>(&site)),
+        Case::new("whole step, 10th request of 100,000 visitors", 4.0, early::<Visitors<'_>>(&site, KEYS)),
+        Case::new("whole step, 10th request of 1,000 visitors", 4.0, early::<Visitors<'_>>(&site, FEW)),
+        Case::new("whole step, 10,000th request of 200 visitors", 4.0, late::<Visitors<'_>>(&site)),
         Case::new("throttle alone, 100,000 states", 1.5, throttles(KEYS)),
         Case::new("throttle alone, 1,000 states", 1.5, throttles(FEW)),
         Case::new("throttle found by key under a lock, 100,000 states", 1.5, keyed_throttles()),
@@ -208,53 +216,29 @@ impl Session {
     }
 }
 
-fn early_sessions(site: &Site, sessions: usize) -> impl FnMut() -> f64 {
-    let clock = DefaultClock::default();
-    let detector = BehavioralBotDetector::default();
-    move || {
-        let mut kept = vec![Session::default(); sessions];
-        for nth in 0..9 {
-            for (number, session) in kept.iter_mut().enumerate() {
-                session.request(site, &detector, &site.view(number as u64, nth), at_us(nth));
-            }
-        }
-        let requests: Vec<_> = (0..sessions)
-            .map(|nth| scattered(nth, sessions))
-            .map(|number| (number, site.view(number as u64, 9)))
-            .collect();
-        nanoseconds_each(sessions, || {
-            for (number, request) in &requests {
-                read_clock(&clock);
-                kept[*number].request(site, &detector, request, at_us(9));
-            }
-        })
-    }
+/// What takes requests of many at once.
+trait Takes<'a> {
+    /// Nobody yet, and room for so many.
+    fn new(site: &'a Site, many: usize) -> Self;
+
+    /// Takes the nth request of one of them.
+    fn request(&mut self, of: usize, request: &Observation<'_>, nth: u64);
 }
 
-fn late_sessions(site: &Site) -> impl FnMut() -> f64 {
-    let clock = DefaultClock::default();
-    let detector = BehavioralBotDetector::default();
-    let mut kept = vec![Session::default(); LONG];
-    let mut nth = 0;
-    let mut until = 10_000 - ROUNDS as u64 * 10;
-    move || {
-        // The first call brings the sessions to where they are measured.
-        for nth in nth..until {
-            for (number, session) in kept.iter_mut().enumerate() {
-                session.request(site, &detector, &site.view(number as u64, nth), at_us(nth));
-            }
-        }
-        let requests: Vec<_> = (until..until + 20)
-            .flat_map(|nth| (0..LONG).map(move |number| (number, nth, site.view(number as u64, nth))))
-            .collect();
-        until += 20;
-        nth = until;
-        nanoseconds_each(requests.len(), || {
-            for (number, nth, request) in &requests {
-                read_clock(&clock);
-                kept[*number].request(site, &detector, request, at_us(*nth));
-            }
-        })
+/// Sessions of which the detector is asked alone.
+struct Sessions<'a> {
+    site: &'a Site,
+    detector: BehavioralBotDetector,
+    kept: Vec<Session>,
+}
+
+impl<'a> Takes<'a> for Sessions<'a> {
+    fn new(site: &'a Site, many: usize) -> Self {
+        Self { site, detector: BehavioralBotDetector::default(), kept: vec![Session::default(); many] }
+    }
+
+    fn request(&mut self, of: usize, request: &Observation<'_>, nth: u64) {
+        self.kept[of].request(self.site, &self.detector, request, at_us(nth));
     }
 }
 
@@ -265,68 +249,67 @@ struct Visitors<'a> {
     out: Output<()>,
 }
 
-impl<'a> Visitors<'a> {
-    fn new(site: &'a Site, visitors: usize) -> Self {
-        let shards = (0..SHARDS).map(|_| Shard::new(visitors)).collect();
+impl<'a> Takes<'a> for Visitors<'a> {
+    fn new(site: &'a Site, many: usize) -> Self {
+        let shards = (0..SHARDS).map(|_| Shard::new(many)).collect();
         Self { site, shards, out: Output::default() }
     }
 
-    fn request(&mut self, visitor: u64, nth: u64) {
+    fn request(&mut self, of: usize, request: &Observation<'_>, nth: u64) {
         let site = self.site;
-        let client = site.client(visitor);
-        let now = at(nth);
-        let request = site.view(visitor, nth);
+        let client = site.client(of as u64);
         let shard = &mut self.shards[shard_of(client.network)];
         let (decided, class, ()) =
-            shard.step(&site.policy, &site.facts, client, &request, now, &mut self.out);
+            shard.step(&site.policy, &site.facts, client, request, at(nth), &mut self.out);
         black_box((decided, class));
         self.out.findings.clear();
     }
 }
 
-fn early_visitors(site: &Site, visitors: usize) -> impl FnMut() -> f64 {
+/// The 10th request of each of so many, who are made anew for each round; a request is made before the clock starts.
+fn early<'a, T: Takes<'a>>(site: &'a Site, many: usize) -> impl FnMut() -> f64 {
     let clock = DefaultClock::default();
     move || {
-        let mut all = Visitors::new(site, visitors);
+        let mut all = T::new(site, many);
         for nth in 0..9 {
-            for visitor in 0..visitors {
-                all.request(visitor as u64, nth);
+            for of in 0..many {
+                all.request(of, &site.view(of as u64, nth), nth);
             }
         }
-        nanoseconds_each(visitors, || {
-            for nth in 0..visitors {
+        let of = (0..many).map(|nth| scattered(nth, many));
+        let requests: Vec<_> = of.map(|of| (of, site.view(of as u64, 9))).collect();
+        nanoseconds_each(many, || {
+            for (of, request) in &requests {
                 read_clock(&clock);
-                all.request(scattered(nth, visitors) as u64, 9);
+                all.request(*of, request, 9);
             }
         })
     }
 }
 
-fn late_visitors(site: &Site) -> impl FnMut() -> f64 {
+/// The requests around the 10,000th of [`LONG`] of them, made before the clock starts as well.
+fn late<'a, T: Takes<'a>>(site: &'a Site) -> impl FnMut() -> f64 {
     let clock = DefaultClock::default();
-    let mut all = Visitors::new(site, LONG);
-    let mut nth = 0;
-    let mut advance = move |until: u64| {
-        let rounds = until - nth;
-        let taken = nanoseconds_each(rounds as usize * LONG, || {
-            for nth in nth..until {
-                for visitor in 0..LONG {
-                    read_clock(&clock);
-                    all.request(visitor as u64, nth);
-                }
-            }
-        });
-        nth = until;
-        taken
-    };
-    let mut until = 10_000 - ROUNDS as u64 * 10;
+    let mut all = T::new(site, LONG);
+    let mut taken = 0;
     move || {
-        // The first call brings the sessions to where they are measured.
-        if until == 10_000 - ROUNDS as u64 * 10 {
-            advance(until);
+        // The first call brings them to where they are measured.
+        let from = taken.max(10_000 - ROUNDS as u64 * 10);
+        for nth in taken..from {
+            for of in 0..LONG {
+                all.request(of, &site.view(of as u64, nth), nth);
+            }
         }
-        until += 20;
-        advance(until)
+        taken = from + 20;
+        let requests: Vec<_> = (from..taken)
+            .flat_map(|nth| (0..LONG).map(move |of| (of, nth, site.view(of as u64, nth))))
+            .collect();
+        nanoseconds_each(requests.len(), || {
+            for (of, nth, request) in &requests {
+                read_clock(&clock);
+                all.request(*of, request, *nth);
+            }
+        })
     }
 }
 

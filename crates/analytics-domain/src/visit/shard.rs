@@ -319,23 +319,7 @@ impl<T: Default> Shard<T> {
         now: DateTime<Utc>,
         out: &mut Output<T>,
     ) {
-        let before_us = now.timestamp_micros().saturating_sub(ASSET_WAIT_US);
-        // A visitor lies outside the caches when nobody came, so even the youngest is left alone then.
-        let places = if self.newest < active_since { &[][..] } else { &Place::WITH_SESSION[..] };
-        for &place in places {
-            let mut at = self.visitors.youngest(place);
-            while let Some(slot) = at {
-                let visitor = self.visitors.get_mut(slot);
-                if visitor.last < active_since {
-                    break;
-                }
-                let was_bare = visitor.is_bare();
-                visitor.settle(site, before_us, &mut out.findings);
-                let (key, home, is_bare) = (visitor.key, visitor.home, visitor.is_bare());
-                self.keep_company(&key, home, was_bare, is_bare);
-                at = self.visitors.older(slot);
-            }
-        }
+        self.settle_active(site, active_since, now, out);
         self.waiting.forget_clean(policy, now);
         if now.timestamp_micros() >= self.quiet_until_us {
             self.end_quiet(policy, site, now, out);
@@ -374,6 +358,35 @@ impl<T: Default> Shard<T> {
         Place::ALL
             .into_iter()
             .flat_map(move |place| core::iter::successors(self.visitors.oldest(place), younger))
+    }
+
+    /// Settles page views of those who came since then.
+    fn settle_active(
+        &mut self,
+        site: &SiteFacts,
+        active_since: DateTime<Utc>,
+        now: DateTime<Utc>,
+        out: &mut Output<T>,
+    ) {
+        // Visitors lie outside the caches where nobody came, so not even the youngest is looked at.
+        if self.newest < active_since {
+            return;
+        }
+        let before_us = now.timestamp_micros().saturating_sub(ASSET_WAIT_US);
+        for place in Place::WITH_SESSION {
+            let mut at = self.visitors.youngest(place);
+            while let Some(slot) = at {
+                let visitor = self.visitors.get_mut(slot);
+                if visitor.last < active_since {
+                    break;
+                }
+                let was_bare = visitor.is_bare();
+                visitor.settle(site, before_us, &mut out.findings);
+                let (key, home, is_bare) = (visitor.key, visitor.home, visitor.is_bare());
+                self.keep_company(&key, home, was_bare, is_bare);
+                at = self.visitors.older(slot);
+            }
+        }
     }
 
     fn end_quiet(&mut self, policy: &VisitPolicy, site: &SiteFacts, now: DateTime<Utc>, out: &mut Output<T>) {

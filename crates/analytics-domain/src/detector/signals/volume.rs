@@ -13,11 +13,10 @@ pub(super) fn signals(policy: &VolumePolicy, subject: &Subject<'_>, out: &mut im
     let share = if profile.loads() { policy.share_with_assets.get() } else { 1.0 };
     let scaled = |points: Points| points.get() * share;
     let counts = &profile.counts;
-    let (limit, span_us) = (f64::from(policy.pages_per_minute), profile.span_us());
+    let limit = f64::from(policy.pages_per_minute);
     if counts.page_views >= policy.min_pages
-        && span_us >= MINUTE_US
-        && f64::from(counts.page_views) * MINUTE_US as f64 > limit * span_us as f64
-        && let Some(rate) = profile.pages_per_minute()
+        && profile.span_us() >= MINUTE_US
+        && let Some(rate) = profile.pages_per_minute().filter(|&rate| rate > limit)
     {
         out.hear(SignalKind::HighPagesPerMinute, scaled(policy.high_pages_per_minute), false, rate, limit);
     }
