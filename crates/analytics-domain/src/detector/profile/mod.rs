@@ -325,14 +325,16 @@ impl SessionProfile {
     }
 
     fn settle_one(&mut self, site: &SiteFacts, page: &RecentPage) {
+        if !page.loaded && !page.new {
+            return;
+        }
         let probability = site.load_probability(page.page, page.directory).unwrap_or(0.0);
+        self.expected_all += probability;
         if page.loaded {
             self.loaded_pages += 1;
-            self.expected_all += probability;
-        } else if page.new {
+        } else {
             self.bare_pages += 1;
             self.expected_loads += probability;
-            self.expected_all += probability;
         }
     }
 
