@@ -23,6 +23,7 @@ pub mod policy;
 pub mod profile;
 #[cfg(test)]
 mod properties;
+mod score;
 mod signal;
 mod signals;
 mod subject;
@@ -38,13 +39,13 @@ pub use verdict::{Assessment, ModelFinding, Verdict};
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::f64::consts::LOG2_E;
 
 use serde::{Deserialize, Serialize};
 
 use crate::features::deciding_vector;
 use crate::model::Model;
 use crate::user_agent::AutomationKind;
+use score::Scores;
 use signals::Listener;
 
 /// Scores sessions by a policy, and where one is given by a model as well.
@@ -53,6 +54,7 @@ pub struct BehavioralBotDetector {
     policy: DetectorPolicy,
     /// What each category adds at most, read from the policy once: the detector is asked with every page view.
     caps: [f64; Category::COUNT],
+    scores: Scores,
     model: Option<Arc<Model>>,
 }
 
@@ -105,11 +107,13 @@ impl Class {
 impl BehavioralBotDetector {
     /// A detector with this policy.
     pub fn new(policy: DetectorPolicy) -> Self {
-        let caps = match &policy {
-            DetectorPolicy::SevenSignal(_) => [f64::INFINITY; Category::COUNT],
-            DetectorPolicy::Categories(policy) => Category::ALL.map(|category| policy.cap(category).get()),
+        let (caps, scale) = match &policy {
+            DetectorPolicy::SevenSignal(_) => ([f64::INFINITY; Category::COUNT], f64::INFINITY),
+            DetectorPolicy::Categories(policy) => {
+                (Category::ALL.map(|category| policy.cap(category).get()), policy.scale.get())
+            }
         };
-        Self { policy, caps, model: None }
+        Self { policy, caps, scores: Scores::new(scale), model: None }
     }
 
     /// The detector that hears this model too. The seven-signal preset has no place for one.
@@ -186,49 +190,41 @@ impl BehavioralBotDetector {
                 let class = if bot { Class::Bot } else { Class::Human };
                 Assessment { score, class, hostile: bot, decisive_hostile: false, signals: tally.fired }
             }
-            DetectorPolicy::Categories(policy) => judge_by_category(policy, &self.caps, subject, tally),
+            DetectorPolicy::Categories(policy) => self.judge_by_category(policy, subject, tally),
         }
     }
-}
 
-/// Category points are capped and added, and made a score. A bot needs two voices or a decisive fact.
-fn judge_by_category(
-    policy: &CategoryPolicy,
-    caps: &[f64; Category::COUNT],
-    subject: &Subject<'_>,
-    tally: &Tally,
-) -> Assessment {
-    let mut sum = 0.0;
-    let mut voices = 0;
-    for category in tally.heard() {
-        let points = tally.points[category].min(caps[category]);
-        sum += points;
-        let speaks = points > 0.0 && points >= policy.voice_from.get();
-        voices += u32::from(speaks && SPEAK_ALONE & 1 << category != 0);
-    }
-    // The exponential by base 2 is the cheaper one by half.
-    let mut score = if sum > 0.0 {
-        100.0 * (1.0 - libm::exp2(-LOG2_E * sum / policy.scale.get().max(f64::MIN_POSITIVE)))
-    } else {
-        0.0
-    };
-    if tally.decisive {
-        score = score.max(policy.decisive_score.get().min(100.0));
-    }
-    let kind = subject.agent.declared.filter(|_| !tally.fired.contains(SignalKind::SpoofedCrawler));
-    let behaves = score >= policy.bot_from.get() && (voices >= 2 || tally.decisive);
-    let class = match kind {
-        Some(kind) if kind.is_ai() => Class::AiAgent,
-        Some(_) => Class::DeclaredBot,
-        None if behaves => Class::Bot,
-        None if score >= policy.bot_from.get() || (score >= policy.suspected_from.get() && voices >= 2) => {
-            Class::Suspected
+    /// Category points are capped and added, and made a score. A bot needs two voices or a decisive fact.
+    fn judge_by_category(&self, policy: &CategoryPolicy, subject: &Subject<'_>, tally: &Tally) -> Assessment {
+        let mut sum = 0.0;
+        let mut voices = 0;
+        for category in tally.heard() {
+            let points = tally.points[category].min(self.caps[category]);
+            sum += points;
+            let speaks = points > 0.0 && points >= policy.voice_from.get();
+            voices += u32::from(speaks && SPEAK_ALONE & 1 << category != 0);
         }
-        None => Class::Human,
-    };
-    let scans = kind == Some(AutomationKind::SecurityScanner);
-    let hostile = class.is_bot() && (kind.is_none() || scans || tally.decisive_hostile);
-    Assessment { score, class, hostile, decisive_hostile: tally.decisive_hostile, signals: tally.fired }
+        let mut score = self.scores.of(sum);
+        if tally.decisive {
+            score = score.max(policy.decisive_score.get().min(100.0));
+        }
+        let kind = subject.agent.declared.filter(|_| !tally.fired.contains(SignalKind::SpoofedCrawler));
+        let behaves = score >= policy.bot_from.get() && (voices >= 2 || tally.decisive);
+        let class = match kind {
+            Some(kind) if kind.is_ai() => Class::AiAgent,
+            Some(_) => Class::DeclaredBot,
+            None if behaves => Class::Bot,
+            None if score >= policy.bot_from.get()
+                || (score >= policy.suspected_from.get() && voices >= 2) =>
+            {
+                Class::Suspected
+            }
+            None => Class::Human,
+        };
+        let scans = kind == Some(AutomationKind::SecurityScanner);
+        let hostile = class.is_bot() && (kind.is_none() || scans || tally.decisive_hostile);
+        Assessment { score, class, hostile, decisive_hostile: tally.decisive_hostile, signals: tally.fired }
+    }
 }
 
 /// A bit for each category that is a voice of its own; old browsers and what privacy browsers do only tip a score.
