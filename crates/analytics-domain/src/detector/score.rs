@@ -2,27 +2,26 @@
 
 use core::f64::consts::LOG2_E;
 
-/// `100·(1 − e^(−points / scale))`. Whole points, which most sums are, have their scores worked out beforehand.
+/// `100·(1 − e^(−points / scale))`. The scores of whole points up to 255 are worked out beforehand: the default policy's
+/// points are whole, and few sessions have more.
 #[derive(Debug, Clone)]
 pub(super) struct Scores {
     /// Points by which what is missing to 100 shrinks to 1/e of itself; above 0.
     scale: f64,
-    whole: [f64; WHOLE],
+    whole: [f64; 256],
 }
 
 impl Scores {
     pub(super) fn new(scale: f64) -> Self {
-        let mut scores = Self { scale: scale.max(f64::MIN_POSITIVE), whole: [0.0; WHOLE] };
+        let mut scores = Self { scale: scale.max(f64::MIN_POSITIVE), whole: [0.0; 256] };
         scores.whole = core::array::from_fn(|points| scores.worked_out(points as f64));
         scores
     }
 
     /// The score of so many points, which are at least 0: 0 to 100.
     pub(super) fn of(&self, points: f64) -> f64 {
-        match self.whole.get(points as usize) {
-            Some(&score) if points as usize as f64 == points => score,
-            _ => self.worked_out(points),
-        }
+        let whole = points as u8;
+        if f64::from(whole) == points { self.whole[usize::from(whole)] } else { self.worked_out(points) }
     }
 
     fn worked_out(&self, points: f64) -> f64 {
@@ -34,9 +33,6 @@ impl Scores {
         }
     }
 }
-
-/// The default policy's points are whole, and few sessions pass two hundred.
-const WHOLE: usize = 256;
 
 #[cfg(test)]
 mod tests {
