@@ -118,6 +118,12 @@ impl ReadRequest {
         range(&batch.text, self.query)
     }
 
+    /// Reads something of each cache line that it lies in, which fetches them; what comes out means nothing.
+    pub(crate) fn touch(&self) -> u64 {
+        let Self { number, at_us, page, method, .. } = self;
+        number.unwrap_or(0) ^ *at_us as u64 ^ page ^ *method as u64
+    }
+
     /// The request as the rules see it.
     pub(crate) fn observation<'a>(&self, batch: &'a Batch) -> Observation<'a> {
         Observation {
@@ -541,6 +547,18 @@ const TARGET_SLOTS: usize = 4_096;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_line_of_a_request_lies_between_two_words_that_are_touched() {
+        let touched = [
+            core::mem::offset_of!(ReadRequest, number),
+            core::mem::offset_of!(ReadRequest, at_us),
+            core::mem::offset_of!(ReadRequest, page),
+            core::mem::offset_of!(ReadRequest, method),
+        ];
+        let ends = touched.iter().skip(1).copied().chain([size_of::<ReadRequest>()]);
+        assert!(touched.iter().zip(ends).all(|(from, to)| (1..=64).contains(&(to - from))), "{touched:?}");
+    }
 
     #[test]
     fn a_referrer_that_is_remembered_reads_as_it_did_the_first_time() {
