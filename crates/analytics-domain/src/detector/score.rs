@@ -21,7 +21,11 @@ impl Scores {
     /// The score of so many points, which are at least 0: 0 to 100.
     pub(super) fn of(&self, points: f64) -> f64 {
         let whole = points as u8;
-        if f64::from(whole) == points { self.whole[usize::from(whole)] } else { self.worked_out(points) }
+        if f64::from(whole).to_bits() == points.to_bits() {
+            self.whole[usize::from(whole)]
+        } else {
+            self.worked_out(points)
+        }
     }
 
     fn worked_out(&self, points: f64) -> f64 {
