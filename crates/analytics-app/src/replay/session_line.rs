@@ -89,7 +89,7 @@ impl<'a> SessionLine<'a> {
         let agent = tag.agent.as_deref();
         let user_agent = agent.map_or("", |agent| &agent.text);
         let visitor_id = key.visitor(site, ended.key.network, user_agent);
-        let started_at = ended.session.started;
+        let started_at = ended.session.started();
         Self {
             session_id: key.session(visitor_id, started_at.timestamp_micros(), ended.serial),
             visitor_id,
@@ -97,7 +97,7 @@ impl<'a> SessionLine<'a> {
             client_ip: tag.address.map(|address| address.to_string()).unwrap_or_default(),
             user_agent,
             started_at,
-            ended_at: ended.session.last,
+            ended_at: ended.session.last(),
             end_reason: ended.reason.as_str(),
             requests: ended.profile.counts.requests,
             page_views: ended.profile.counts.page_views,

@@ -450,7 +450,7 @@ mod tests {
             step(&mut traffic, 1, last);
             step(&mut traffic, 2, then)
                 .into_iter()
-                .map(|ended| (ended.reason, ended.session.last.timestamp()))
+                .map(|ended| (ended.reason, ended.session.last().timestamp()))
                 .collect::<Vec<_>>()
         };
         let minute = 1_780_000_020 / 60 * 60;

@@ -45,3 +45,6 @@ pub use state::{
     ChargedFacts, ReputationChange, ReputationState, observe_charged, observe_engagement,
     observe_session_start,
 };
+
+pub(crate) use network::observe_network_at;
+pub(crate) use state::observe_charged_at;

@@ -20,7 +20,16 @@ pub fn observe_network(
     facts: NetworkFacts,
     now: DateTime<Utc>,
 ) -> Option<BanTerm> {
-    let now_us = micros(now);
+    observe_network_at(policy, state, facts, micros(now))
+}
+
+/// As [`observe_network`], with the time as the states keep it.
+pub(crate) fn observe_network_at(
+    policy: &BanPolicy,
+    state: &mut NetworkReputation,
+    facts: NetworkFacts,
+    now_us: i64,
+) -> Option<BanTerm> {
     state.advance(minute_of(now_us));
     let slot = state.minute.div_euclid(MINUTES_PER_SHIFT).rem_euclid(SHIFTS as i64) as usize;
     state.charged[slot] = state.charged[slot].saturating_add(1);
@@ -78,15 +87,26 @@ impl NetworkReputation {
 
     /// End of the ban that runs at `now`, whether it binds or is only listed.
     pub fn banned_until(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        (self.ban_row > 0 && micros(now) < self.banned_until_us).then(|| instant(self.banned_until_us))
+        self.banned_at(micros(now)).then(|| instant(self.banned_until_us))
+    }
+
+    /// Whether a ban runs at this time, whether it binds or is only listed.
+    pub(crate) const fn banned_at(&self, now_us: i64) -> bool {
+        self.ban_row > 0 && now_us < self.banned_until_us
     }
 
     /// End of the ban that refuses requests at `now`; `None` unless the policy enforces bans.
     pub fn binding_ban(&self, policy: &BanPolicy, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        match policy.mode() {
-            Mode::Enforce => self.banned_until(now),
-            Mode::Off | Mode::Shadow => None,
-        }
+        self.binding_ban_at(policy, micros(now))
+    }
+
+    /// As `binding_ban`, with the time as the state keeps it.
+    pub(crate) fn binding_ban_at(&self, policy: &BanPolicy, now_us: i64) -> Option<DateTime<Utc>> {
+        let binds = match policy.mode() {
+            Mode::Enforce => self.banned_at(now_us),
+            Mode::Off | Mode::Shadow => false,
+        };
+        binds.then(|| instant(self.banned_until_us))
     }
 
     /// Lifts the ban and forgets the incidents that led to it; the end it would have had, if one ran.

@@ -18,7 +18,16 @@ pub fn observe_charged(
     facts: ChargedFacts,
     now: DateTime<Utc>,
 ) -> ReputationChange {
-    let now_us = micros(now);
+    observe_charged_at(policy, state, facts, micros(now))
+}
+
+/// As [`observe_charged`], with the time as the states keep it.
+pub(crate) fn observe_charged_at(
+    policy: &ReputationPolicy,
+    state: &mut ReputationState,
+    facts: ChargedFacts,
+    now_us: i64,
+) -> ReputationChange {
     state.advance(policy, now_us);
     state.count_request(policy);
     let mut change = ReputationChange::default();
@@ -162,15 +171,26 @@ impl ReputationState {
 
     /// End of the ban that runs at `now`, whether it binds or is only listed.
     pub fn banned_until(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        (self.ban_row > 0 && micros(now) < self.banned_until_us).then(|| instant(self.banned_until_us))
+        self.banned_at(micros(now)).then(|| instant(self.banned_until_us))
+    }
+
+    /// Whether a ban runs at this time, whether it binds or is only listed.
+    pub(crate) const fn banned_at(&self, now_us: i64) -> bool {
+        self.ban_row > 0 && now_us < self.banned_until_us
     }
 
     /// End of the ban that refuses requests at `now`; `None` unless the policy enforces bans.
     pub fn binding_ban(&self, policy: &ReputationPolicy, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        match policy.ban().mode() {
-            Mode::Enforce => self.banned_until(now),
-            Mode::Off | Mode::Shadow => None,
-        }
+        self.binding_ban_at(policy, micros(now))
+    }
+
+    /// As `binding_ban`, with the time as the state keeps it.
+    pub(crate) fn binding_ban_at(&self, policy: &ReputationPolicy, now_us: i64) -> Option<DateTime<Utc>> {
+        let binds = match policy.ban().mode() {
+            Mode::Enforce => self.banned_at(now_us),
+            Mode::Off | Mode::Shadow => false,
+        };
+        binds.then(|| instant(self.banned_until_us))
     }
 
     /// Incidents of the 24 h before `now` that no ban has answered yet, at most 3.

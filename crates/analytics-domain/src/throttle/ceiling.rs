@@ -17,7 +17,17 @@ pub fn step_within(
     request: ThrottleRequest,
     now: DateTime<Utc>,
 ) -> ThrottleDecision {
-    let now_us = micros(now);
+    step_within_at(policy, ceilings, state, request, micros(now))
+}
+
+/// As [`step_within`], with the time as the states keep it.
+pub(crate) fn step_within_at(
+    policy: &ThrottlePolicy,
+    ceilings: &mut [Ceiling<'_>],
+    state: &mut ThrottleState,
+    request: ThrottleRequest,
+    now_us: i64,
+) -> ThrottleDecision {
     if policy.mode() == Mode::Off || !request.charged {
         return step_at(policy, state, request, now_us);
     }

@@ -53,7 +53,9 @@ pub use step::{
     step,
 };
 
+pub(crate) use ceiling::step_within_at;
 pub(crate) use policy::span;
+pub(crate) use step::observe_status_at;
 pub(crate) use windows::fresh;
 
 use chrono::{DateTime, Utc};

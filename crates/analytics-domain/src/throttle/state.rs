@@ -39,11 +39,16 @@ impl ThrottleState {
 
     /// The level at `now`, with cooldowns that ended by then.
     pub fn level_at(&self, policy: &EscalationPolicy, now: DateTime<Utc>) -> ThrottleLevel {
+        self.level_at_us(policy, micros(now))
+    }
+
+    /// As [`ThrottleState::level_at`], with the time as the state keeps it.
+    pub(crate) fn level_at_us(&self, policy: &EscalationPolicy, now_us: i64) -> ThrottleLevel {
         if self.level == ThrottleLevel::Normal {
             return self.level;
         }
         let mut then = *self;
-        then.cool_down(policy, micros(now));
+        then.cool_down(policy, now_us);
         then.level
     }
 

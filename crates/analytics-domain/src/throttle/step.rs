@@ -89,10 +89,19 @@ pub fn observe_status(
     status: u16,
     now: DateTime<Utc>,
 ) -> Option<LevelChange> {
+    observe_status_at(policy, state, status, micros(now))
+}
+
+/// As [`observe_status`], with the time as the states keep it.
+pub(crate) fn observe_status_at(
+    policy: &ThrottlePolicy,
+    state: &mut ThrottleState,
+    status: u16,
+    now_us: i64,
+) -> Option<LevelChange> {
     if policy.mode() == Mode::Off || status == 429 {
         return None;
     }
-    let now_us = micros(now);
     state.windows.advance(now_us);
     let client_error = (400..500).contains(&status) && status != 401;
     state.windows.count_response(client_error);

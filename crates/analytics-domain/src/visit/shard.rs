@@ -129,6 +129,7 @@ impl<T: Default> Shard<T> {
         now: DateTime<Utc>,
         out: &mut Output<T>,
     ) -> (Step, Class, &mut T) {
+        let now_us = now.timestamp_micros();
         let key = client.key();
         let (slot, new_visitor) = match self.visitors.find(&key) {
             Some(slot) => (slot, false),
@@ -137,7 +138,7 @@ impl<T: Default> Shard<T> {
         let visitor = self.visitors.get_mut(slot);
         let was_bare = visitor.is_bare();
         visitor.agent.verification = client.agent.verification;
-        if let Some(reason) = visitor.boundary(&policy.session, request, now) {
+        if let Some(reason) = visitor.boundary(&policy.session, request, now_us) {
             visitor.end(policy, site, reason, out);
         }
         let opened = visitor.session.is_none();
@@ -170,10 +171,11 @@ impl<T: Default> Shard<T> {
             network: &mut network.reputation,
             ceilings: &mut ceilings[..used],
         };
-        let step = Step { opened, new_visitor, ..visitor.step(policy, site, &mut around, request, now, out) };
+        let step =
+            Step { opened, new_visitor, ..visitor.step(policy, site, &mut around, request, now_us, out) };
         self.newest = self.newest.max(now);
         visitor.last = self.newest;
-        let place = visitor.place(policy, now);
+        let place = visitor.place(policy, now_us);
         let is_bare = visitor.is_bare();
         if let Some([a, b]) = wide {
             self.wide.entry(a).or_default().ceiling = fifty_six;
@@ -198,7 +200,7 @@ impl<T: Default> Shard<T> {
         let slot = self.visitors.find(key)?;
         let visitor = self.visitors.get_mut(slot);
         visitor.answered(policy, request, now, out);
-        let place = visitor.place(policy, now);
+        let place = visitor.place(policy, now.timestamp_micros());
         self.visitors.touch(slot, place);
         Some(&mut self.visitors.get_mut(slot).tag)
     }
@@ -239,7 +241,7 @@ impl<T: Default> Shard<T> {
         let clear = |slot| {
             let visitor = self.visitors.get_mut(slot);
             let clearance = visitor.clear_as_human(policy, now);
-            let place = visitor.place(policy, now);
+            let place = visitor.place(policy, now.timestamp_micros());
             self.visitors.touch(slot, place);
             clearance
         };
@@ -269,7 +271,7 @@ impl<T: Default> Shard<T> {
         let was_open = visitor.session.is_some();
         let was_bare = visitor.is_bare();
         visitor.end(policy, site, reason, out);
-        let place = visitor.place(policy, now);
+        let place = visitor.place(policy, now.timestamp_micros());
         let (home, is_bare) = (visitor.home, visitor.is_bare());
         self.keep_company(key, home, was_bare, is_bare);
         self.visitors.touch(slot, place);
@@ -397,14 +399,14 @@ impl<T: Default> Shard<T> {
                 at = self.visitors.younger(slot);
                 let visitor = self.visitors.get_mut(slot);
                 let Some(session) = visitor.session else { continue };
-                let due = deadline(policy, session.last);
+                let due = deadline(policy, session.last());
                 if due > now {
                     next = next.min(due.timestamp_micros());
                     break;
                 }
                 let was_bare = visitor.is_bare();
                 visitor.end(policy, site, EndReason::Inactive, out);
-                let now_in = visitor.place(policy, now);
+                let now_in = visitor.place(policy, now.timestamp_micros());
                 let (key, home, is_bare) = (visitor.key, visitor.home, visitor.is_bare());
                 self.keep_company(&key, home, was_bare, is_bare);
                 if now_in != place {
@@ -446,9 +448,11 @@ impl<T: Default> Shard<T> {
     /// Who has the least to lose: a visitor whose standing has lapsed counts as idle, wherever it was put. A standing
     /// that waits is older than the visitors of its place.
     fn least_to_lose(&self, policy: &VisitPolicy, now: DateTime<Utc>) -> Option<Leaving> {
+        let now_us = now.timestamp_micros();
         let oldest = |place| self.visitors.oldest(place);
-        let lapsed =
-            |place| oldest(place).filter(|&slot| self.visitors.get(slot).place(policy, now) == Place::Idle);
+        let lapsed = |place| {
+            oldest(place).filter(|&slot| self.visitors.get(slot).place(policy, now_us) == Place::Idle)
+        };
         let idle = oldest(Place::Idle)
             .or_else(|| lapsed(Place::WatchedIdle))
             .or_else(|| lapsed(Place::BarredIdle))
@@ -475,7 +479,7 @@ impl<T: Default> Shard<T> {
         let Some(mut visitor) = leaving else { return };
         self.counters.evicted += 1;
         self.counters.evicted_open += u64::from(visitor.session.is_some());
-        let unsuspected = matches!(visitor.place(policy, now), Place::Idle | Place::Open);
+        let unsuspected = matches!(visitor.place(policy, now.timestamp_micros()), Place::Idle | Place::Open);
         self.counters.evicted_watched += u64::from(!unsuspected);
         let (key, home) = (visitor.key, visitor.home);
         if visitor.is_bare() {

@@ -71,16 +71,16 @@ pub(super) struct Surroundings<'a> {
 }
 
 impl<T: Default> Visitor<T> {
-    /// Whether the open session goes on with a request at `now`; why it ends, if not.
+    /// Whether the open session goes on with a request at `now_us`; why it ends, if not.
     pub(super) fn boundary(
         &self,
         policy: &SessionPolicy,
         request: &Observation<'_>,
-        now: DateTime<Utc>,
+        now_us: i64,
     ) -> Option<EndReason> {
         let session = self.session.as_ref()?;
         let campaign = SessionPolicy::is_another_campaign(session.campaign, request.campaign);
-        policy.boundary(session.started, session.last, campaign, now)
+        policy.boundary_micros(session.started_us, session.last_us, campaign, now_us)
     }
 
     /// Opens a session with a request at `now`.
@@ -100,8 +100,8 @@ impl<T: Default> Visitor<T> {
         self.history.sessions_in_day = self.starts.push(now);
         self.features = policy.detector.model().map(|model| Box::new(FeatureFold::new(model.zone())));
         self.session = Some(OpenSession {
-            started: now,
-            last: now,
+            started_us: now_us,
+            last_us: now_us,
             campaign: request.campaign,
             max_level: self.throttle.level(),
             refused: [0; 4],
@@ -149,10 +149,9 @@ impl<T: Default> Visitor<T> {
         site: &SiteFacts,
         around: &mut Surroundings<'_>,
         request: &Observation<'_>,
-        now: DateTime<Utc>,
+        now_us: i64,
         out: &mut Output<T>,
     ) -> Step {
-        let now_us = now.timestamp_micros();
         let settled = self.settle(site, now_us.saturating_sub(ASSET_WAIT_US), &mut out.findings);
         let effect = self.profile.observe(&mut self.served, request, now_us);
         if let Some(features) = &mut self.features {
@@ -180,7 +179,7 @@ impl<T: Default> Visitor<T> {
         }
         evidence.hostile_bot = self.assessment.class.is_bot() && self.assessment.hostile;
         evidence.bot_score = self.assessment.score as u8;
-        let decision = self.decide(policy, around, request, evidence, now, out);
+        let decision = self.decide(policy, around, request, evidence, now_us, out);
         Step { decision, opened: false, new_visitor: false, page_view: effect.page_view, assessed }
     }
 
@@ -234,7 +233,7 @@ impl<T: Default> Visitor<T> {
         around: &mut Surroundings<'_>,
         request: &Observation<'_>,
         evidence: Evidence,
-        now: DateTime<Utc>,
+        now_us: i64,
         out: &mut Output<T>,
     ) -> ThrottleDecision {
         let charged = request.charged();
@@ -248,22 +247,22 @@ impl<T: Default> Visitor<T> {
         let asked = ThrottleRequest {
             quota,
             evidence,
-            banned_until: self.ban_in_force(policy, around.network, now),
+            banned_until: self.ban_in_force(policy, around.network, now_us),
             ..if charged { ThrottleRequest::charged() } else { ThrottleRequest::uncharged() }
         };
         let decision =
-            throttle::step_within(&policy.throttle, around.ceilings, &mut self.throttle, asked, now);
+            throttle::step_within_at(&policy.throttle, around.ceilings, &mut self.throttle, asked, now_us);
         for change in [decision.lowered, decision.raised].into_iter().flatten() {
             out.levels.push((self.key, change));
         }
         if charged {
-            self.remember(policy, around.network, now, out);
+            self.remember(policy, around.network, now_us, out);
         }
         let refusal = decision.refusal();
         if charged
             && refusal.is_none()
             && let Some(change) = request.status.and_then(|status| {
-                throttle::observe_status(&policy.throttle, &mut self.throttle, status, now)
+                throttle::observe_status_at(&policy.throttle, &mut self.throttle, status, now_us)
             })
         {
             out.levels.push((self.key, change));
@@ -272,7 +271,7 @@ impl<T: Default> Visitor<T> {
             session.max_level = session.max_level.max(decision.level).max(self.throttle.level());
             session.refused[decision.level as usize] += u32::from(refusal.is_some());
             if !matches!(decision.decision, throttle::Decision::Refuse(_)) {
-                session.last = session.last.max(now);
+                session.last_us = session.last_us.max(now_us);
             }
         }
         decision
@@ -330,10 +329,10 @@ impl<T: Default> Visitor<T> {
         &self,
         policy: &VisitPolicy,
         network: &NetworkReputation,
-        now: DateTime<Utc>,
+        now_us: i64,
     ) -> Option<DateTime<Utc>> {
-        let own = self.reputation.binding_ban(&policy.reputation, now);
-        own.max(network.binding_ban(policy.reputation.ban(), now))
+        let own = self.reputation.binding_ban_at(&policy.reputation, now_us);
+        own.max(network.binding_ban_at(policy.reputation.ban(), now_us))
     }
 
     /// Counts one charged request in what is remembered of the fingerprint and of its network.
@@ -341,22 +340,22 @@ impl<T: Default> Visitor<T> {
         &mut self,
         policy: &VisitPolicy,
         network: &mut NetworkReputation,
-        now: DateTime<Utc>,
+        now_us: i64,
         out: &mut Output<T>,
     ) {
         let facts = ChargedFacts { hostile: self.assessment.hostile, protected: self.protected };
-        let change = reputation::observe_charged(&policy.reputation, &mut self.reputation, facts, now);
+        let change = reputation::observe_charged_at(&policy.reputation, &mut self.reputation, facts, now_us);
         self.raise(change, out);
         let facts = NetworkFacts {
             // Only compared with others of the same network, so the hashes of the key serve.
             fingerprint: FingerprintHash::from_u128(
                 u128::from(self.key.agent) << 64 | u128::from(self.key.headers),
             ),
-            from_banned: self.reputation.banned_until(now).is_some(),
+            from_banned: self.reputation.banned_at(now_us),
             hostile_incident: change.raised.contains(FlagReason::HostileBehaviour),
             protected: self.protected,
         };
-        if let Some(term) = reputation::observe_network(policy.reputation.ban(), network, facts, now) {
+        if let Some(term) = reputation::observe_network_at(policy.reputation.ban(), network, facts, now_us) {
             out.bans.push((BannedPart::Network(self.key.network), term));
         }
     }

@@ -271,7 +271,7 @@ proptest! {
         prop_assert_eq!(ended, lines.len() + strangers);
         let mut serials = BTreeMap::new();
         for session in &world.out.ended {
-            prop_assert!(session.session.started <= session.session.last);
+            prop_assert!(session.session.started() <= session.session.last());
             serials.entry((session.key.agent, session.key.network, session.key.headers)).or_insert_with(Vec::new).push(session.serial);
         }
         if world.shard.counters().evicted == 0 {
@@ -381,7 +381,7 @@ impl World {
     /// Reason, start, end and requests of the sessions that ended.
     fn ends(&self) -> Vec<(EndReason, DateTime<Utc>, DateTime<Utc>, u32)> {
         let end = |ended: &EndedSession<()>| {
-            (ended.reason, ended.session.started, ended.session.last, ended.profile.counts.requests)
+            (ended.reason, ended.session.started(), ended.session.last(), ended.profile.counts.requests)
         };
         self.out.ended.iter().map(end).collect()
     }

@@ -12,7 +12,7 @@ use crate::reputation::ReputationState;
 use crate::request::ClientNetwork;
 use crate::session::EndReason;
 use crate::site::{Finding, SiteFacts};
-use crate::throttle::{ThrottleLevel, ThrottleState};
+use crate::throttle::{ThrottleLevel, ThrottleState, instant};
 
 /// Who sends a request, as hashes: what a shard finds a visitor's state by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -74,16 +74,27 @@ pub struct Visitor<T> {
 /// The session that is open now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OpenSession {
-    /// When its first request came.
-    pub started: DateTime<Utc>,
-    /// When its newest request came.
-    pub last: DateTime<Utc>,
+    /// In microseconds since the epoch, as every step compares them.
+    pub(super) started_us: i64,
+    pub(super) last_us: i64,
     /// The campaign it came with.
     pub campaign: Option<u64>,
     /// The highest level of throttling it saw.
     pub max_level: ThrottleLevel,
     /// Requests refused at each level, mildest first (in shadow mode: that would have been).
     pub refused: [u32; 4],
+}
+
+impl OpenSession {
+    /// When its first request came.
+    pub fn started(&self) -> DateTime<Utc> {
+        instant(self.started_us)
+    }
+
+    /// When its newest request came that was let pass.
+    pub fn last(&self) -> DateTime<Utc> {
+        instant(self.last_us)
+    }
 }
 
 /// A session that ended, whole.
@@ -204,11 +215,11 @@ impl<T> Visitor<T> {
         Subject { profile: &self.profile, agent: &self.agent, history: &self.history, site, features }
     }
 
-    /// The list that the visitor stands in at `now`: what it would lose by leaving.
-    pub(super) fn place(&self, policy: &VisitPolicy, now: DateTime<Utc>) -> Place {
+    /// The list that the visitor stands in at `now_us`: what it would lose by leaving.
+    pub(super) fn place(&self, policy: &VisitPolicy, now_us: i64) -> Place {
         let open = self.session.is_some();
-        let banned = self.reputation.banned_until(now).is_some();
-        match self.throttle.level_at(policy.throttle.escalation(), now) {
+        let banned = self.reputation.banned_at(now_us);
+        match self.throttle.level_at_us(policy.throttle.escalation(), now_us) {
             _ if banned && open => Place::Barred,
             _ if banned => Place::BarredIdle,
             ThrottleLevel::Blocked if open => Place::Barred,
