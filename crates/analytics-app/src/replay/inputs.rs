@@ -364,8 +364,8 @@ fn first_time(format: &LogFormat, block: Option<&Block>) -> Option<i64> {
     times.take(3).min()
 }
 
-/// Spare batches: as many as are under way with a handful of threads, of about 700 kB each.
-const MOST_SPARE: usize = 16;
+/// Spare batches: as many as are under way where every thread waits for the next, of about 700 kB each.
+const MOST_SPARE: usize = 24;
 const HEAD_BYTES: usize = 1 << 16;
 /// A line that is this far ahead of its neighbours has a wrong clock: six hours, in microseconds.
 const JUMP_US: i64 = 6 * 3_600_000_000;

@@ -60,8 +60,8 @@ pub(crate) struct Ordered {
 impl Ordered {
     /// The requests in their order.
     ///
-    /// Whoever looks at one first waits for it, since another core wrote it. So a few are touched ahead at once, and the waits
-    /// for them are one.
+    /// Whoever looks at one first waits for it, since another core wrote it. So all but the first few are touched ahead, some
+    /// at once, and the waits for them are one.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&Batch, &ReadRequest)> {
         let mut ahead = self.found().skip(AHEAD).map(|(_, request)| request.touch());
         self.found().enumerate().map(move |(at, found)| {
@@ -257,7 +257,7 @@ impl Reorder {
     }
 }
 
-/// Requests that are touched together: about as many lines as a core fetches at once.
+/// Requests that are touched together; each lies in three or four cache lines, and a core fetches some twenty at once.
 const AHEAD: usize = 8;
 const SECOND_US: i64 = 1_000_000;
 /// Seconds that stand in a row: an hour.

@@ -293,8 +293,8 @@ fn count_lines(summary: &mut InputSummary, batch: &Batch, strict: bool) -> Resul
 
 /// Requests that wait for their order at most: about 70 MB.
 const MAX_WAITING: usize = 262_144;
-/// Blocks whose requests have been ordered and wait to be stepped. With half of these and the next the replay took 4 % longer:
-/// some blocks take one thread far longer than another.
+/// Blocks whose requests have been ordered and wait to be stepped. With half as many, and half of [`MOST_STEPPED`], a replay
+/// took 4 % longer, since a block may take one thread far longer than the others.
 const MOST_ORDERED: usize = 8;
 /// Blocks that have been stepped and wait to be counted.
 const MOST_STEPPED: usize = 4;

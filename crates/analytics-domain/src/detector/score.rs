@@ -46,7 +46,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_score_is_the_same_whether_worked_out_before_or_now(
-            points in prop_oneof![(0u32..400).prop_map(f64::from), 0f64..400.0],
+            points in prop_oneof![(0u32..400).prop_map(f64::from), 0f64..400.0, Just(-0.0), Just(255.0), Just(256.0)],
             scale in prop_oneof![Just(0.0), Just(f64::INFINITY), 0.1f64..500.0],
         ) {
             let scores = Scores::new(scale);
@@ -54,7 +54,10 @@ mod tests {
         }
 
         #[test]
-        fn a_score_is_what_its_definition_says(points in 0f64..2_000.0, scale in 1f64..500.0) {
+        fn a_score_is_what_its_definition_says(
+            points in prop_oneof![0f64..2_000.0, (0u32..300).prop_map(f64::from)],
+            scale in 1f64..500.0,
+        ) {
             let score = 100.0 * (1.0 - (-points / scale).exp());
             prop_assert!((Scores::new(scale).of(points) - score).abs() < 1e-9);
         }

@@ -226,7 +226,7 @@ fn a_visitor_whose_first_asset_comes_late_leaves_no_company_behind() {
 
 #[test]
 fn a_visitor_fits_its_space() {
-    // 1,224 bytes where pointers have 64 bits.
+    // 1,216 bytes where pointers have 64 bits.
     assert!(size_of::<Visitor<()>>() <= 1_536, "{} bytes", size_of::<Visitor<()>>());
 }
 

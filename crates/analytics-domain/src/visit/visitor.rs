@@ -91,7 +91,7 @@ impl OpenSession {
         instant(self.started_us)
     }
 
-    /// When its newest request came that was let pass.
+    /// When its newest request came that was let pass, or its first where none was.
     pub fn last(&self) -> DateTime<Utc> {
         instant(self.last_us)
     }
@@ -104,7 +104,7 @@ pub struct EndedSession<T> {
     pub key: ClientKey,
     /// Which session of this visitor, from 0.
     pub serial: u32,
-    /// When it started, ended (at its newest request), and what it saw of throttling.
+    /// When it started and was last active, and what it saw of throttling.
     pub session: OpenSession,
     /// Why it ended.
     pub reason: EndReason,
