@@ -17,7 +17,7 @@
   }
 
   // The page view, and what happened on it since the last beacon.
-  let view, told, since, ticked, settled, bottom, lastY, scrolled, direction, sectors, mouse, visible, focused;
+  let view, told, since, ticked, settled, bottom, lastY, scrolled, direction, sectors, mouse, visible, focused, left;
 
   const page = () => location.origin + location.pathname +
     ('query' in options ? location.search : '') + ('hash' in options ? location.hash : '');
@@ -144,6 +144,8 @@
     open('load');
 
     on(document, 'visibilitychange', () => {
+      // A page that was left is hidden as well, at times a while later, and that is no switch of tabs.
+      if (left) return;
       if (shown()) tick();
       else {
         told.tab_switches++;
@@ -152,8 +154,14 @@
       }
       visible = shown();
     });
-    on(window, 'pagehide', flush);
-    on(window, 'pageshow', event => { if (event.persisted) open('restored'); });
+    on(window, 'pagehide', () => {
+      flush();
+      left = true;
+    });
+    on(window, 'pageshow', event => {
+      left = false;
+      if (event.persisted) open('restored');
+    });
     on(window, 'blur focus', event => {
       if (event.target != window) return;
       tick();
