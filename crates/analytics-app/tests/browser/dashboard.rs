@@ -48,14 +48,30 @@ async fn every_page_is_shown_without_an_error_light_dark_and_on_a_phone() {
         browser.colours(false);
         browser.size(360, 900);
         go(address).await;
-        let wide = browser.run("return document.documentElement.scrollWidth").await;
-        assert!(wide.as_u64().is_some_and(|wide| wide <= 360), "{name} is {wide} wide on a phone");
+        browser.until("return innerWidth === 360").await;
+        assert_eq!(browser.run(TOO_WIDE).await, json!([]), "{name} is wider than a phone");
+        browser.run(LONG_CELLS).await;
+        assert_eq!(browser.run(TOO_WIDE).await, json!([]), "{name} grows with its tables");
         if name == "overview" {
             keep(&browser, "overview-phone").await;
         }
         assert_eq!(browser.complaints(), Vec::<String>::new(), "{name}");
     }
 }
+
+/// Puts more into tables than a phone has room for, with something that is only read aloud behind it.
+const LONG_CELLS: &str = "
+    for (const cell of document.querySelectorAll('td:last-child')) {
+        cell.innerHTML = 'w'.repeat(60) + '<span class=\"hidden\"> not known</span>';
+    }";
+
+/// How wide a page is that is wider than its window, and some of what lies outside; nothing where it is not.
+const TOO_WIDE: &str = "
+    const [wide, room] = [document.documentElement.scrollWidth, document.documentElement.clientWidth];
+    const end = (one) => one.getBoundingClientRect().right;
+    const leaves = [...document.querySelectorAll('main :not(:has(*))')].filter((one) => end(one) > room);
+    const told = leaves.slice(0, 10).map((one) => `${end(one)}: ${one.outerHTML.slice(0, 120)}`);
+    return wide > room ? [`${wide} of ${room}`, ...told] : [];";
 
 #[tokio::test]
 async fn the_keyboard_reaches_everything_and_shows_where_it_is() {
