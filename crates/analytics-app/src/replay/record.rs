@@ -116,7 +116,8 @@ pub(crate) fn records(
     let text = agent.map_or("", |agent| &agent.text);
     let visitor = key.visitor(site, ended.key.network, text);
     let fingerprint = key.fingerprint(ended.key.network, text, "", "");
-    let id = key.session(visitor, ended.session.started().timestamp_micros(), ended.serial);
+    let started_at = ended.session.started();
+    let id = key.session(visitor, started_at.timestamp_micros(), ended.serial);
     let requests: Vec<RequestRow> = held
         .requests
         .into_iter()
@@ -129,7 +130,6 @@ pub(crate) fn records(
         })
         .collect();
     let counters = requests.iter().fold(SessionCounters::NONE, |sum, row| sum.plus(row.counted()));
-    let started_at = whole(ended.session.started());
     let place = match (geo, tag.address) {
         (Some(geo), Some(address)) => geo.locate(address).place,
         (None, _) | (_, None) => SessionPlace::default(),
@@ -150,7 +150,7 @@ pub(crate) fn records(
         },
         place,
         started_at,
-        last_activity_at: whole(ended.session.last()).max(started_at),
+        last_activity_at: ended.session.last().max(started_at),
         end_reason: Some(ended.reason),
         counters,
         verdict: Some(verdict_of(&ended.verdict, agent.and_then(|agent| declared_of(&agent.read)))),

@@ -144,7 +144,7 @@ impl<T: Default> Shard<T> {
         let opened = visitor.session.is_none();
         if opened {
             visitor.open(policy, request, now, out);
-            self.quiet_until_us = self.quiet_until_us.min(deadline(policy, now).timestamp_micros());
+            self.quiet_until_us = self.quiet_until_us.min(deadline_us(policy, now_us));
         }
         let home = visitor.home;
         let network = self.networks.get_mut(home);
@@ -392,6 +392,7 @@ impl<T: Default> Shard<T> {
     }
 
     fn end_quiet(&mut self, policy: &VisitPolicy, site: &SiteFacts, now: DateTime<Utc>, out: &mut Output<T>) {
+        let now_us = now.timestamp_micros();
         let mut next = i64::MAX;
         for place in Place::WITH_SESSION {
             let mut at = self.visitors.oldest(place);
@@ -399,14 +400,14 @@ impl<T: Default> Shard<T> {
                 at = self.visitors.younger(slot);
                 let visitor = self.visitors.get_mut(slot);
                 let Some(session) = visitor.session else { continue };
-                let due = deadline(policy, session.last());
-                if due > now {
-                    next = next.min(due.timestamp_micros());
+                let due_us = deadline_us(policy, session.last_us);
+                if due_us > now_us {
+                    next = next.min(due_us);
                     break;
                 }
                 let was_bare = visitor.is_bare();
                 visitor.end(policy, site, EndReason::Inactive, out);
-                let now_in = visitor.place(policy, now.timestamp_micros());
+                let now_in = visitor.place(policy, now_us);
                 let (key, home, is_bare) = (visitor.key, visitor.home, visitor.is_bare());
                 self.keep_company(&key, home, was_bare, is_bare);
                 if now_in != place {
@@ -586,9 +587,10 @@ fn is_protected(policy: &VisitPolicy, key: &ClientKey, verification: Verificatio
 }
 
 /// When a session that was last active then has ended, if nothing more comes.
-fn deadline(policy: &VisitPolicy, last: DateTime<Utc>) -> DateTime<Utc> {
-    last.checked_add_signed(policy.session.gap() + policy.session.lateness())
-        .unwrap_or(DateTime::<Utc>::MAX_UTC)
+fn deadline_us(policy: &VisitPolicy, last_us: i64) -> i64 {
+    let quiet = policy.session.gap() + policy.session.lateness();
+    let latest_us = DateTime::<Utc>::MAX_UTC.timestamp_micros();
+    last_us.saturating_add(quiet.num_microseconds().unwrap_or(i64::MAX)).min(latest_us)
 }
 
 /// The part of 256 that a client network falls into, by its /24 or /48: the same on every machine and in every run.
