@@ -196,13 +196,14 @@ impl BehavioralBotDetector {
 
     /// Category points are capped and added, and made a score. A bot needs two voices or a decisive fact.
     fn judge_by_category(&self, policy: &CategoryPolicy, subject: &Subject<'_>, tally: &Tally) -> Assessment {
+        // Nothing is no voice, wherever voices begin.
+        let voice_from = policy.voice_from.get().max(f64::from_bits(1));
         let mut sum = 0.0;
         let mut voices = 0;
         for category in tally.heard() {
             let points = tally.points[category].min(self.caps[category]);
             sum += points;
-            let speaks = points > 0.0 && points >= policy.voice_from.get();
-            voices += u32::from(speaks && SPEAK_ALONE & 1 << category != 0);
+            voices += u16::from(points >= voice_from) & SPEAK_ALONE >> category;
         }
         let mut score = self.scores.of(sum);
         if tally.decisive {

@@ -46,11 +46,10 @@ impl Walk {
         }
         if self.begun {
             self.steps = self.steps.saturating_add(1);
-            match head.cmp(&self.head[..usize::from(self.head_len)]) {
-                core::cmp::Ordering::Greater => self.ascending = self.ascending.saturating_add(1),
-                core::cmp::Ordering::Less => self.descending = self.descending.saturating_add(1),
-                core::cmp::Ordering::Equal => {}
-            }
+            // Which way a step leads cannot be foreseen, so nothing branches on it.
+            let order = head.cmp(&self.head[..usize::from(self.head_len)]);
+            self.ascending = self.ascending.saturating_add(u32::from(order.is_gt()));
+            self.descending = self.descending.saturating_add(u32::from(order.is_lt()));
             let change = match (self.number, number) {
                 (Some(before), Some(after)) => after.wrapping_sub(before) as i64,
                 _ => 0,
