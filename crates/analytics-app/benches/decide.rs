@@ -224,11 +224,17 @@ impl Session {
 
 /// What takes requests of many at once.
 trait Takes<'a> {
+    /// How it is told the time.
+    type Time: Copy;
+
     /// Nobody yet, and room for so many.
     fn new(site: &'a Site, many: usize) -> Self;
 
-    /// Takes the nth request of one of them.
-    fn request(&mut self, of: usize, request: &Observation<'_>, nth: u64);
+    /// When the nth request of each comes.
+    fn time(nth: u64) -> Self::Time;
+
+    /// Takes a request of one of them.
+    fn request(&mut self, of: usize, request: &Observation<'_>, now: Self::Time);
 }
 
 /// Sessions of which the detector is asked alone.
@@ -239,12 +245,18 @@ struct Sessions<'a> {
 }
 
 impl<'a> Takes<'a> for Sessions<'a> {
+    type Time = i64;
+
     fn new(site: &'a Site, many: usize) -> Self {
         Self { site, detector: BehavioralBotDetector::default(), kept: vec![Session::default(); many] }
     }
 
-    fn request(&mut self, of: usize, request: &Observation<'_>, nth: u64) {
-        self.kept[of].request(self.site, &self.detector, request, at_us(nth));
+    fn time(nth: u64) -> i64 {
+        at_us(nth)
+    }
+
+    fn request(&mut self, of: usize, request: &Observation<'_>, now: i64) {
+        self.kept[of].request(self.site, &self.detector, request, now);
     }
 }
 
@@ -256,17 +268,22 @@ struct Visitors<'a> {
 }
 
 impl<'a> Takes<'a> for Visitors<'a> {
+    type Time = DateTime<Utc>;
+
     fn new(site: &'a Site, many: usize) -> Self {
         let shards = (0..SHARDS).map(|_| Shard::new(many)).collect();
         Self { site, shards, out: Output::default() }
     }
 
-    fn request(&mut self, of: usize, request: &Observation<'_>, nth: u64) {
+    fn time(nth: u64) -> DateTime<Utc> {
+        at(nth)
+    }
+
+    fn request(&mut self, of: usize, request: &Observation<'_>, now: DateTime<Utc>) {
         let site = self.site;
         let client = site.client(of as u64);
         let shard = &mut self.shards[shard_of(client.network)];
-        let (decided, class, ()) =
-            shard.step(&site.policy, &site.facts, client, request, at(nth), &mut self.out);
+        let (decided, class, ()) = shard.step(&site.policy, &site.facts, client, request, now, &mut self.out);
         black_box((decided, class));
         self.out.findings.clear();
     }
@@ -279,43 +296,46 @@ fn early<'a, T: Takes<'a>>(site: &'a Site, many: usize) -> impl FnMut() -> f64 {
         let mut all = T::new(site, many);
         for nth in 0..9 {
             for of in 0..many {
-                all.request(of, &site.view(of as u64, nth), nth);
+                all.request(of, &site.view(of as u64, nth), T::time(nth));
             }
         }
         let of = (0..many).map(|nth| scattered(nth, many));
         let requests: Vec<_> = of.map(|of| (of, site.view(of as u64, 9))).collect();
+        let now = T::time(9);
         nanoseconds_each(many, || {
             for (of, request) in &requests {
                 read_clock(&clock);
-                all.request(*of, request, 9);
+                all.request(*of, request, now);
             }
         })
     }
 }
 
-/// The requests around the 10,000th of [`LONG`] of them, made before the clock starts as well.
+/// The requests around the 10,000th of [`LONG`] of them. One of each is made before the clock starts, then the next.
 fn late<'a, T: Takes<'a>>(site: &'a Site) -> impl FnMut() -> f64 {
     let clock = DefaultClock::default();
     let mut all = T::new(site, LONG);
     let mut taken = 0;
     move || {
         // The first call brings them to where they are measured.
-        let from = taken.max(10_000 - ROUNDS as u64 * 10);
+        let from = taken.max(10_000 - ROUNDS as u64 * ROWS / 2);
         for nth in taken..from {
             for of in 0..LONG {
-                all.request(of, &site.view(of as u64, nth), nth);
+                all.request(of, &site.view(of as u64, nth), T::time(nth));
             }
         }
-        taken = from + 20;
-        let requests: Vec<_> = (from..taken)
-            .flat_map(|nth| (0..LONG).map(move |of| (of, nth, site.view(of as u64, nth))))
-            .collect();
-        nanoseconds_each(requests.len(), || {
-            for (of, nth, request) in &requests {
-                read_clock(&clock);
-                all.request(*of, request, *nth);
-            }
-        })
+        taken = from + ROWS;
+        let rows = (from..taken).map(|nth| {
+            let requests: Vec<_> = (0..LONG).map(|of| site.view(of as u64, nth)).collect();
+            let now = T::time(nth);
+            nanoseconds_each(LONG, || {
+                for (of, request) in requests.iter().enumerate() {
+                    read_clock(&clock);
+                    all.request(of, request, now);
+                }
+            })
+        });
+        rows.sum::<f64>() / ROWS as f64
     }
 }
 
@@ -392,6 +412,8 @@ const KEYS: usize = 100_000;
 const FEW: usize = 1_000;
 /// Sessions of 10,000 requests each.
 const LONG: usize = 200;
+/// Requests of each of them in a round.
+const ROWS: u64 = 100;
 const PAGES: u64 = 2_000;
 /// 2026-03-02.
 const START_US: i64 = 1_772_409_600_000_000;
