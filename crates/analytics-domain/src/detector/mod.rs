@@ -196,7 +196,7 @@ impl BehavioralBotDetector {
 
     /// Category points are capped and added, and made a score. A bot needs two voices or a decisive fact.
     fn judge_by_category(&self, policy: &CategoryPolicy, subject: &Subject<'_>, tally: &Tally) -> Assessment {
-        // Nothing is no voice, wherever voices begin.
+        // Nothing is no voice: they begin at the smallest number above 0 at the earliest.
         let voice_from = policy.voice_from.get().max(f64::from_bits(1));
         let mut sum = 0.0;
         let mut voices = 0;

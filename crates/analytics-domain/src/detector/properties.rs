@@ -305,6 +305,19 @@ fn categories(policy: CategoryPolicy) -> DetectorPolicy {
 }
 
 /// What the policy makes of these signals about a visitor that declares nothing.
+#[test]
+fn a_category_without_points_is_no_voice() {
+    let none = Points::new(0.0).unwrap();
+    let policy = CategoryPolicy { voice_from: none, bot_from: none, ..CategoryPolicy::default() };
+    let class = |points| {
+        let said =
+            [(SignalKind::BarePages, points, false), (SignalKind::SequentialNavigation, points, false)];
+        judged(&categories(policy.clone()), &said).class
+    };
+    assert_eq!(class(0.0), Class::Suspected, "a score of 0 is enough here, but nobody speaks");
+    assert_eq!(class(f64::from_bits(1)), Class::Bot);
+}
+
 fn judged(policy: &DetectorPolicy, said: &[Said]) -> Assessment {
     let mut tally = Tally::default();
     for &(kind, points, decisive) in said {
