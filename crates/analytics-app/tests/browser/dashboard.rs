@@ -50,20 +50,30 @@ async fn every_page_is_shown_without_an_error_light_dark_and_on_a_phone() {
         go(address).await;
         browser.until("return innerWidth === 360").await;
         assert_eq!(browser.run(TOO_WIDE).await, json!([]), "{name} is wider than a phone");
-        browser.run(LONG_CELLS).await;
-        assert_eq!(browser.run(TOO_WIDE).await, json!([]), "{name} grows with its tables");
         if name == "overview" {
             keep(&browser, "overview-phone").await;
         }
+        let lengthened = browser.run(LONG_CELLS).await;
+        assert!(
+            lengthened.as_u64() > Some(0) || WITHOUT_ROWS.contains(&name),
+            "{name} has no cell to lengthen"
+        );
+        assert_eq!(browser.run(TOO_WIDE).await, json!([]), "{name} grows with its tables");
         assert_eq!(browser.complaints(), Vec::<String>::new(), "{name}");
     }
 }
 
-/// Puts more into tables than a phone has room for, with something that is only read aloud behind it.
+/// Pages whose tables have nothing to show in a demonstration.
+const WITHOUT_ROWS: [&str; 2] = ["bans", "fingerprints"];
+
+/// Puts more into the last cell of each row than a phone has room for, with something that is only read aloud behind it, and
+/// answers how many tables no longer fit.
 const LONG_CELLS: &str = "
-    for (const cell of document.querySelectorAll('td:last-child')) {
-        cell.innerHTML = 'w'.repeat(60) + '<span class=\"hidden\"> not known</span>';
-    }";
+    for (const row of document.querySelectorAll('.table tbody tr')) {
+        const cell = [...row.querySelectorAll('td')].filter((cell) => cell.checkVisibility()).pop();
+        if (cell) cell.innerHTML = 'w'.repeat(60) + '<span class=\"hidden\"> not known</span>';
+    }
+    return [...document.querySelectorAll('.table')].filter((table) => table.scrollWidth > table.clientWidth).length;";
 
 /// How wide a page is that is wider than its window, and some of what lies outside; nothing where it is not.
 const TOO_WIDE: &str = "
