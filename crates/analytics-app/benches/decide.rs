@@ -4,7 +4,8 @@
 //!
 //! Rounds of governor and of each case take turns, so that both see the same state of the machine; the ratio is the
 //! median of the ratios of neighbouring rounds. governor reads its clock in every check, so every case of ours reads
-//! one too. Each request is a page view of a browser: the dearest kind, since the session is weighed again after it.
+//! one too; the time that rules are told is made beforehand, since they take it as an argument. Each request is a page view
+//! of a browser: the dearest kind, since the session is weighed again after it.
 //! The last row is governor with 1,000 keys, for whoever holds the rows of as few against that.
 #![expect(clippy::print_stdout, reason = "a benchmark shows its result")]
 
@@ -289,7 +290,8 @@ impl<'a> Takes<'a> for Visitors<'a> {
     }
 }
 
-/// The 10th request of each of so many, who are made anew for each round; a request is made before the clock starts.
+/// The 10th request of each of so many, who are made anew for each round; requests and their time are made before the clock
+/// starts.
 fn early<'a, T: Takes<'a>>(site: &'a Site, many: usize) -> impl FnMut() -> f64 {
     let clock = DefaultClock::default();
     move || {
@@ -311,7 +313,8 @@ fn early<'a, T: Takes<'a>>(site: &'a Site, many: usize) -> impl FnMut() -> f64 {
     }
 }
 
-/// The requests around the 10,000th of [`LONG`] of them. One of each is made before the clock starts, then the next.
+/// The requests around the 10,000th of each of [`LONG`], a row at a time: one of each is made, with its time, and then the row
+/// is taken by the clock.
 fn late<'a, T: Takes<'a>>(site: &'a Site) -> impl FnMut() -> f64 {
     let clock = DefaultClock::default();
     let mut all = T::new(site, LONG);
@@ -326,12 +329,13 @@ fn late<'a, T: Takes<'a>>(site: &'a Site) -> impl FnMut() -> f64 {
         }
         taken = from + ROWS;
         let rows = (from..taken).map(|nth| {
-            let requests: Vec<_> = (0..LONG).map(|of| site.view(of as u64, nth)).collect();
+            let of = (0..LONG).map(|nth| scattered(nth, LONG));
+            let requests: Vec<_> = of.map(|of| (of, site.view(of as u64, nth))).collect();
             let now = T::time(nth);
             nanoseconds_each(LONG, || {
-                for (of, request) in requests.iter().enumerate() {
+                for (of, request) in &requests {
                     read_clock(&clock);
-                    all.request(of, request, now);
+                    all.request(*of, request, now);
                 }
             })
         });
