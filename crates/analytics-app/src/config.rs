@@ -673,7 +673,21 @@ mod tests {
             ),
             ("[reputation]\nhalf_life_seconds = nan\n", 2, "`reputation.half_life_seconds`: must be"),
             ("[reputation.ban]\nincidents = 9\n", 2, "`reputation.ban.incidents`: must be"),
-            ("[session]\ngap_seconds = 0\n", 1, "`session`: the session gap must be longer than nothing"),
+            (
+                "[session]\ngap_seconds = 0\n",
+                2,
+                "`session.gap_seconds`: must be 1 to 31622400 seconds, not 0",
+            ),
+            (
+                "[session]\n\nlateness_seconds = -7\n",
+                3,
+                "`session.lateness_seconds`: must be 0 to 31622400 seconds",
+            ),
+            (
+                "[session]\nmax_length_seconds = 9\n",
+                1,
+                "`session`: the greatest session length must be at least the gap",
+            ),
             (
                 "[replay]\nlateness_seconds = nan\n",
                 2,

@@ -1,5 +1,7 @@
 //! When a request starts another session, and why sessions end.
 
+use alloc::format;
+use alloc::string::String;
 use core::fmt;
 use core::str::FromStr;
 
@@ -252,11 +254,44 @@ impl FromStr for EndReason {
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct PolicySeconds {
-    gap_seconds: i64,
-    max_length_seconds: i64,
+    gap_seconds: Seconds<1>,
+    max_length_seconds: Seconds<1>,
     split_on_campaign: bool,
-    lateness_seconds: i64,
-    engagement_window_seconds: i64,
+    lateness_seconds: Seconds<0>,
+    engagement_window_seconds: Seconds<0>,
+}
+
+/// So many seconds, from the least to 366 days: each refused by itself, so that a reader can say where it stands.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+#[serde(try_from = "i64", into = "i64")]
+struct Seconds<const LEAST: i64>(i64);
+
+impl<const LEAST: i64> TryFrom<i64> for Seconds<LEAST> {
+    type Error = String;
+
+    fn try_from(seconds: i64) -> Result<Self, String> {
+        let most = LONGEST.num_seconds();
+        let allowed = (LEAST..=most).contains(&seconds);
+        allowed
+            .then_some(Self(seconds))
+            .ok_or_else(|| format!("must be {LEAST} to {most} seconds, not {seconds}"))
+    }
+}
+
+impl<const LEAST: i64> From<Seconds<LEAST>> for i64 {
+    fn from(seconds: Seconds<LEAST>) -> Self {
+        seconds.0
+    }
+}
+
+impl<const LEAST: i64> Seconds<LEAST> {
+    const fn of(duration: TimeDelta) -> Self {
+        Self(duration.num_seconds())
+    }
+
+    const fn duration(self) -> TimeDelta {
+        TimeDelta::seconds(self.0)
+    }
 }
 
 impl Default for PolicySeconds {
@@ -268,11 +303,11 @@ impl Default for PolicySeconds {
 impl From<SessionPolicy> for PolicySeconds {
     fn from(policy: SessionPolicy) -> Self {
         Self {
-            gap_seconds: policy.gap().num_seconds(),
-            max_length_seconds: policy.max_length().num_seconds(),
+            gap_seconds: Seconds::of(policy.gap()),
+            max_length_seconds: Seconds::of(policy.max_length()),
             split_on_campaign: policy.split_on_campaign,
-            lateness_seconds: policy.lateness().num_seconds(),
-            engagement_window_seconds: policy.engagement_window().num_seconds(),
+            lateness_seconds: Seconds::of(policy.lateness()),
+            engagement_window_seconds: Seconds::of(policy.engagement_window()),
         }
     }
 }
@@ -281,11 +316,10 @@ impl TryFrom<PolicySeconds> for SessionPolicy {
     type Error = InvalidSessionPolicy;
 
     fn try_from(written: PolicySeconds) -> Result<Self, InvalidSessionPolicy> {
-        let seconds = |s| TimeDelta::try_seconds(s).ok_or(InvalidSessionPolicy::TooLong);
-        Self::new(seconds(written.gap_seconds)?, seconds(written.max_length_seconds)?)?
+        Self::new(written.gap_seconds.duration(), written.max_length_seconds.duration())?
             .with_split_on_campaign(written.split_on_campaign)
-            .with_lateness(seconds(written.lateness_seconds)?)?
-            .with_engagement_window(seconds(written.engagement_window_seconds)?)
+            .with_lateness(written.lateness_seconds.duration())?
+            .with_engagement_window(written.engagement_window_seconds.duration())
     }
 }
 
