@@ -304,7 +304,6 @@ fn categories(policy: CategoryPolicy) -> DetectorPolicy {
     DetectorPolicy::Categories(Box::new(policy))
 }
 
-/// What the policy makes of these signals about a visitor that declares nothing.
 #[test]
 fn a_category_without_points_is_no_voice() {
     let none = Points::new(0.0).unwrap();
@@ -318,6 +317,7 @@ fn a_category_without_points_is_no_voice() {
     assert_eq!(class(f64::from_bits(1)), Class::Bot);
 }
 
+/// What the policy makes of these signals about a visitor that declares nothing.
 fn judged(policy: &DetectorPolicy, said: &[Said]) -> Assessment {
     let mut tally = Tally::default();
     for &(kind, points, decisive) in said {
