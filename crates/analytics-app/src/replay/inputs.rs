@@ -129,7 +129,7 @@ pub(super) struct Feed {
     pub(super) format: Arc<LogFormat>,
     observes: ObservedFields,
     blocks: Source,
-    first: Option<Block>,
+    pub(super) first: Option<Block>,
     pub(super) first_us: i64,
 }
 

@@ -28,7 +28,18 @@ fn an_empty_log_is_a_report_of_nothing() {
     let empty = file(b"", "empty.log");
     let report = report(&[&empty.path], &[]);
     assert_eq!((&report["input"]["lines"], &report["input"]["requests"]), (&json!(0), &json!(0)));
+    assert_eq!(report["input"]["logs"][0]["format"], "unknown");
     assert_eq!(analytics(&["replay", empty.path.to_str().unwrap()]).status, 0);
+}
+
+#[test]
+fn nothing_is_no_packed_file() {
+    for name in ["empty.log.gz", "empty.log.zst"] {
+        let empty = file(b"", name);
+        let ran = analytics(&["replay", empty.path.to_str().unwrap()]);
+        assert_eq!((ran.status, ran.out.as_str()), (1, ""));
+        assert!(ran.errors.contains("is cut or damaged after 0 lines"), "{}", ran.errors);
+    }
 }
 
 #[test]

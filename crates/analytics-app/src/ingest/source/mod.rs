@@ -68,6 +68,12 @@ impl Input {
     pub fn from_argument(argument: &Path) -> Self {
         if argument.as_os_str() == "-" { Self::Stdin } else { Self::File(argument.to_owned()) }
     }
+
+    /// Whether its name ends as those of packed files do. A packed file is never empty.
+    fn is_named_as_packed(&self) -> bool {
+        let Self::File(path) = self else { return false };
+        path.extension().is_some_and(|ending| ending == "gz" || ending == "zst")
+    }
 }
 
 impl std::fmt::Display for Input {
@@ -208,6 +214,10 @@ impl Open {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(failed(error)),
             }
+        }
+        if length == 0 && input.is_named_as_packed() {
+            let source = io::ErrorKind::UnexpectedEof.into();
+            return Err(SourceError::Damaged { input: input.to_string(), lines: 0, bytes: 0, source });
         }
         let packing = Packing::of(&magic[..length]);
         let whole = io::Cursor::new(magic[..length].to_vec()).chain(counted);
