@@ -125,7 +125,7 @@ fn policies_that_make_no_sense_are_refused_with_the_reason() {
         refused.iter().map(|(name, why)| (name.as_str(), why.as_str())).collect();
     assert_eq!(reasons[0], ("empty_batch", "batch must be 1 to 10000, not 0"));
     assert!(reasons[1].0 == "misspelt" && reasons[1].1.contains("gap_secs"), "{reasons:?}");
-    assert_eq!(reasons[2], ("no_gap", "the session gap must be longer than nothing"));
+    assert_eq!(reasons[2], ("no_gap", "must be 1 to 31622400 seconds, not 0"));
     assert_eq!(reasons[3], ("shorter_than_gap", "the greatest session length must be at least the gap"));
 }
 
