@@ -37,6 +37,7 @@ use analytics_ports::{
     StoreError, UsageRepository,
 };
 use chrono::{DateTime, Utc};
+use proptest::prelude::*;
 
 #[tokio::test]
 async fn the_ended_session_that_was_recorded_first_leaves_a_full_store() {
@@ -184,6 +185,45 @@ async fn fingerprints_of_high_risk_leave_a_full_store_last() {
     assert_eq!(kept, [4, 5]);
     let expected = StoreStats { entries: 2, capacity: 2, evicted: 3, evicted_in_use: 1 };
     assert_eq!(fingerprints.stats(), expected);
+}
+
+proptest! {
+    #[test]
+    fn fingerprints_leave_in_the_order_of_a_plain_list_however_they_were_seen_before(
+        room in 1u32..5,
+        calls in proptest::collection::vec((0u128..6, 0i64..8, any::<bool>(), prop::option::weighted(0.2, 1u32..4)), 1..60),
+    ) {
+        let fingerprints = InMemoryFingerprints::new(capacity(room));
+        // High risk or not, the minute when last seen, which.
+        let mut model: Vec<(bool, i64, u128)> = Vec::new();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        for (number, minute, flagged, deleting) in calls {
+            let kept = |number| runtime.block_on(fingerprints.get(fingerprint(number))).unwrap();
+            if let Some(limit) = deleting {
+                let mut old: Vec<_> = model.iter().copied().filter(|&(_, seen, _)| seen < minute).collect();
+                old.sort_by_key(|&(_, seen, number)| (seen, number));
+                old.truncate(limit as usize);
+                model.retain(|row| !old.contains(row));
+                let limit = BatchLimit::new(limit).unwrap();
+                let before = record(0, minute, false).report().last_seen;
+                let deleted = runtime.block_on(fingerprints.delete_seen_before(before, limit));
+                prop_assert_eq!(deleted.unwrap() as usize, old.len());
+            } else {
+                let version = kept(number).map(|kept| kept.version);
+                runtime.block_on(fingerprints.swap(version, &record(number, minute, flagged))).unwrap();
+                model.sort_unstable();
+                match model.iter().position(|&(_, _, known)| known == number) {
+                    Some(place) => _ = model.remove(place),
+                    None => _ = model.drain(..(model.len() + 1).saturating_sub(room as usize)),
+                }
+                model.push((flagged, minute, number));
+            }
+            for number in 0..6 {
+                let known = model.iter().any(|&(_, _, known)| known == number);
+                prop_assert_eq!(kept(number).is_some(), known, "{} after {:?}", number, model);
+            }
+        }
+    }
 }
 
 #[tokio::test]
