@@ -19,9 +19,10 @@ impl<T: Default> Shards<T> {
 impl<T> Shards<T> {
     /// The part of this key, locked.
     pub(crate) fn of(&self, key: u128) -> MutexGuard<'_, T> {
-        // Ids may count up or carry their time in front; a multiplication (by 2⁶⁴ over the golden ratio) spreads both.
-        let mixed = ((key >> 64) as u64 ^ (key as u64)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        let at = (mixed >> 56) as usize & (self.parts.len() - 1);
+        // Ids may count up, carry their time in front or have equal halves; two multiplications (by 2⁶⁴ over the golden ratio)
+        // spread all of them.
+        let mixed = ((key >> 64) as u64).wrapping_mul(GOLDEN) ^ key as u64;
+        let at = (mixed.wrapping_mul(GOLDEN) >> 56) as usize & (self.parts.len() - 1);
         self.parts[at].lock()
     }
 
@@ -48,13 +49,16 @@ impl<T> Shards<T> {
     }
 }
 
+const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn ids_that_count_up_and_ids_that_begin_with_their_time_spread_over_all_parts() {
-        let spreads: [fn(u128) -> u128; 3] = [|n| n, |n| n << 80 | 7 << 76 | 0b10 << 62, |n| n << 64];
+    fn ids_that_count_up_begin_with_their_time_or_have_equal_halves_spread_over_all_parts() {
+        let spreads: [fn(u128) -> u128; 4] =
+            [|n| n, |n| n << 80 | 7 << 76 | 0b10 << 62, |n| n << 64, |n| n << 64 | n];
         for spread in spreads {
             let shards = Shards::<u32>::new(256);
             for number in 0..25_600 {
