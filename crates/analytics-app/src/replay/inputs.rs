@@ -126,10 +126,12 @@ impl Source {
 pub(super) struct Feed {
     pub(super) number: usize,
     pub(super) name: String,
-    pub(super) format: Arc<LogFormat>,
+    /// The name of its format; `unknown` where it is empty and none was given.
+    pub(super) format_name: String,
+    format: Arc<LogFormat>,
     observes: ObservedFields,
     blocks: Source,
-    pub(super) first: Option<Block>,
+    first: Option<Block>,
     pub(super) first_us: i64,
 }
 
@@ -147,15 +149,18 @@ impl Feed {
             blocks.next().transpose().map_err(|source| ReplayError::Source { log: name.clone(), source })?;
         let head = first.as_ref().map_or(&[][..], |block| &block.data[..block.data.len().min(HEAD_BYTES)]);
         let format = match format {
-            Some(format) => format.clone(),
-            None if first.is_none() => LogFormat::Combined,
-            None => {
-                LogFormat::detect(head).ok_or_else(|| ReplayError::UnknownFormat { log: name.clone() })?
-            }
+            None if first.is_none() => None,
+            None => Some(
+                LogFormat::detect(head).ok_or_else(|| ReplayError::UnknownFormat { log: name.clone() })?,
+            ),
+            given => given.cloned(),
         };
+        let format_name = format.as_ref().map_or("unknown", LogFormat::name).to_owned();
+        // What is empty may be read as anything.
+        let format = format.unwrap_or(LogFormat::Combined);
         let first_us = first_time(&format, first.as_ref()).unwrap_or(i64::MIN);
         let observes = format.observes_in(head);
-        Ok(Self { number, name, format: Arc::new(format), observes, blocks, first, first_us })
+        Ok(Self { number, name, format_name, format: Arc::new(format), observes, blocks, first, first_us })
     }
 }
 
@@ -254,7 +259,7 @@ impl Merge {
         feed: Feed,
         bytes_read: &Arc<AtomicU64>,
     ) -> Active {
-        let Feed { number, name, format, observes, mut blocks, first, first_us } = feed;
+        let Feed { number, name, format, observes, mut blocks, first, first_us, .. } = feed;
         let (ready, batches) = sync_channel(2 * self.threads + 2);
         let jobs = self.jobs.clone();
         let bytes_read = Arc::clone(bytes_read);

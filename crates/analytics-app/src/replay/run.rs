@@ -191,12 +191,7 @@ impl<'a> Replay<'a> {
             InputSummary { site_hosts: hosts, site_hosts_learned: learned, ..InputSummary::default() };
         summary.logs = feeds
             .iter()
-            .map(|feed| {
-                // Nothing was there to find a format out from.
-                let told = self.options.format.is_some() || feed.first.is_some();
-                let format = if told { feed.format.name() } else { "unknown" }.to_owned();
-                LogRow { name: feed.name.clone(), format, lines: 0 }
-            })
+            .map(|feed| LogRow { name: feed.name.clone(), format: feed.format_name.clone(), lines: 0 })
             .collect();
         let (bytes_read, options, spare) = (&self.bytes_read, &self.options, &Spare::default());
         let lateness_us = options.lateness.num_microseconds().unwrap_or(i64::MAX).max(0);
